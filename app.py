@@ -1,0 +1,74 @@
+"""`tocsin`: the command line, and the place where the parts are joined. No work at import time.
+
+Each command lives in a file of its own and is imported when it is asked for, so that `tocsin --help` answers at once.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from collections.abc import Mapping
+
+import click
+
+from streams.version import VERSION
+
+# name → (module that holds `command`, what the help says of it)
+COMMANDS: Mapping[str, tuple[str, str]] = {
+    "demo": ("streams.commands.demo", "Run the whole service on an embedded broker, with a simulated province."),
+    "worker": ("streams.commands.worker", "Run a worker on a real Kafka."),
+    "replay": ("streams.commands.replay", "Run history through the same code, at full speed, by event time."),
+    "check": ("streams.commands.check", "Check rule files; every error at once."),
+    "send": ("streams.commands.send", "Publish a file to Kafka."),
+    "dashboards": ("dashboards.command", "Build, check and push the Grafana dashboards."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group that imports a command when it is run, and says `did you mean` when it does not know one."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Name the commands, in the order a new user meets them."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import a command; None if there is none of that name."""
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(COMMANDS[cmd_name][0]).command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command that was asked for, or the ones that were perhaps meant."""
+        if args and args[0] not in COMMANDS:
+            near = difflib.get_close_matches(args[0], COMMANDS, n=1)
+            hint = f" Did you mean '{near[0]}'?" if near else ""
+            ctx.fail(f"No such command '{args[0]}'.{hint}")
+        return super().resolve_command(ctx, args)
+
+
+@click.command(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="""\b
+Examples:
+  tocsin demo                                          watch a simulated province
+  tocsin replay march.jsonl --rules rules/             what would have been raised in March?
+  tocsin worker --broker kafka://localhost:9092        the real thing
+
+Exit codes: 0 good, 1 found problems, 2 wrong usage or configuration, 3 something cannot be reached, 130 interrupted.""",
+)
+@click.version_option(VERSION, prog_name="tocsin")
+def main() -> None:
+    """Tocsin watches live streams of calls, complaints and network events, and warns before the phones ring."""
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,185 @@
+"""The first half of a rule: events of one source partition become partials, one a pane.
+
+Work follows the events: a batch is reduced to its cells (pane × series) once, and waits in its panes until the
+watermark closes them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from detectors import exact
+from detectors.batch import Column, EventBatch, Int64
+from detectors.codes import combine
+from detectors.partial import Array, Partial, Things, latest_things, merge, reduce_by, unique_pairs
+from detectors.rules import Kind, Rule
+from detectors.transition import Key
+from detectors.vocabulary import Stream
+from detectors.where import matches
+
+_CHUNKS_MAX = 64  # parts of one open pane; more are merged, so that many small batches stay small
+
+
+class SeriesTable:
+    """The series of one `by` over one stream: key ↔ row. Rules with the same `by` share one."""
+
+    def __init__(self, by: tuple[str, ...]) -> None:
+        self.by = by
+        self.keys: list[Key] = []
+        self._rows: dict[int, int] = {}
+
+    def rows(self, batch: EventBatch) -> Int64:
+        """Find the row of each event's series, making rows for new ones. Return (n,)."""
+        if not self.by:
+            if not self.keys:
+                self.keys.append(())
+            return np.zeros(len(batch), np.int64)
+        columns = [batch.columns[name] for name in self.by]
+        codes = combine([_codes(column) for column in columns], len(batch))
+        fresh, first, inverse = np.unique(codes, return_index=True, return_inverse=True)
+        rows = np.empty(len(fresh), np.int64)
+        for place, (code, event) in enumerate(zip(fresh.tolist(), first.tolist(), strict=True)):
+            row = self._rows.get(code)
+            if row is None:
+                row = self._rows[code] = len(self.keys)
+                self.keys.append(tuple(_key_value(column.values[event]) for column in columns))
+            rows[place] = row
+        return rows[inverse]
+
+
+def _codes(column: Column) -> Any:
+    assert column.codes is not None, "a column asked for as a key has codes"
+    return column.codes
+
+
+def _key_value(value: object) -> str | float | bool:
+    """Read one value of a key: missing is the empty string, and 3.0 is 3."""
+    if value is None:
+        return ""
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    assert isinstance(value, str | float | bool | int)
+    return value
+
+
+class Feeder:
+    """One rule over one source partition: its open panes."""
+
+    def __init__(self, rule: Rule, stream: Stream) -> None:
+        self.rule = rule
+        self._stream = stream
+        self._open: dict[int, list[Partial]] = {}
+
+    def feed(self, batch: EventBatch, rows: Int64, table: SeriesTable) -> None:
+        """Count a batch into its panes. `rows` are the events' series in `table`."""
+        rule = self.rule
+        wanted = matches(rule.where, self._stream.fields, batch)
+        ends = (batch.time_ms // rule.hop_ms + 1) * rule.hop_ms
+        if rule.measure.kind.is_now:
+            # What a thing is *not* any more counts too, so nothing is left out here.
+            chosen = np.arange(len(batch))
+            matched = np.ones(len(batch), np.bool_) if wanted is None else wanted
+        else:
+            chosen = np.arange(len(batch)) if wanted is None else np.flatnonzero(wanted)
+            matched = np.ones(0, np.bool_)
+        if not len(chosen):
+            return
+        low, high = int(ends[chosen].min()), int(ends[chosen].max())
+        for end in [low] if low == high else np.unique(ends[chosen]).tolist():
+            inside = chosen if low == high else chosen[ends[chosen] == end]
+            part = self._part(end, batch, inside, rows[inside], matched, table)
+            chunks = self._open.setdefault(end, [])
+            chunks.append(part)
+            if len(chunks) > _CHUNKS_MAX:
+                self._open[end] = [merge(chunks)]
+
+    def close(self, watermark_ms: int) -> list[Partial]:
+        """Take out the panes that are complete at this watermark, in order."""
+        ends = sorted(end for end in self._open if end <= watermark_ms)
+        return [merge(self._open.pop(end)) for end in ends]
+
+    def _part(
+        self, end: int, batch: EventBatch, events: Int64, rows: Int64, matched: Array, table: SeriesTable
+    ) -> Partial:
+        if self.rule.measure.kind.is_now:
+            columns: dict[str, Array] = {"first_ms": batch.time_ms[events]} if self.rule.below else {}
+            groups, places = np.unique(rows, return_inverse=True)
+            keys = [table.keys[row] for row in groups.tolist()]
+            things = self._things(batch, events, places, matched)
+            return Partial(self.rule.id, end, keys, reduce_by(rows, columns)[1], None, things)
+        columns = self._columns(batch, events)
+        groups, columns = reduce_by(rows, columns)
+        pairs = None
+        if self.rule.measure.kind is Kind.DISTINCT:
+            codes = _codes(batch.columns[self.rule.measure.field or ""])[events]
+            there = codes != 0
+            pairs = unique_pairs(np.searchsorted(groups, rows[there]), codes[there])
+        return Partial(self.rule.id, end, [table.keys[row] for row in groups.tolist()], columns, pairs)
+
+    def _columns(self, batch: EventBatch, events: Int64) -> dict[str, Array]:
+        """Give each event its row of every column the measure adds up."""
+        measure = self.rule.measure
+        columns: dict[str, Array] = {"count": np.ones(len(events), np.int64)}
+        if self.rule.below:
+            columns["first_ms"] = batch.time_ms[events]
+        if measure.kind is Kind.SHARE:
+            hit = matches(measure.matching, self._stream.fields, batch)
+            columns["hits"] = columns["count"] if hit is None else hit[events].astype(np.int64)
+        if measure.kind in (Kind.SUM, Kind.MEAN, Kind.MAX):
+            numbers = _numbers(batch.columns[measure.field or ""])[events]
+            there = ~np.isnan(numbers)
+            if measure.kind is Kind.MAX:
+                columns["max"] = np.where(there, numbers, -np.inf)
+            else:
+                columns["filled"] = there.astype(np.int64)
+                columns["limbs"] = exact.split(np.where(there, numbers, 0.0))
+        return columns
+
+    def _things(self, batch: EventBatch, events: Int64, places: Int64, matched: Array) -> Things:
+        measure = self.rule.measure
+        size = len(events)
+        numbers = np.full(size, np.nan)
+        values = np.zeros(size, np.uint64)
+        if measure.kind is Kind.NOW_SUM:
+            numbers = _numbers(batch.columns[measure.field or ""])[events]
+        if measure.kind is Kind.NOW_DISTINCT:
+            values = _codes(batch.columns[measure.field or ""])[events]
+        things = Things(
+            _codes(batch.columns[self._stream.thing or ""])[events],
+            batch.time_ms[events],
+            [batch.ids[event] for event in events.tolist()],
+            places,
+            matched[events],
+            numbers,
+            values,
+        )
+        return latest_things([(things, np.arange(size))])
+
+    def state(self) -> list[Any]:
+        """Write the open panes down, each merged into one partial."""
+        return [merge(chunks).state() for _, chunks in sorted(self._open.items())]
+
+    def restore(self, panes: Sequence[Any]) -> None:
+        """Take up the open panes that `state` gave."""
+        self._open = {pane.end_ms: [pane] for pane in map(Partial.of, panes)}
+
+
+def _numbers(column: Column) -> Any:
+    assert column.numbers is not None, "a column asked for as a number has numbers"
+    return column.numbers
+
+
+def fields_of(rule: Rule, stream: Stream) -> Mapping[str, bool]:
+    """Name the fields a rule reads, and whether their codes are needed (keys, things, distinct values)."""
+    fields = {condition.field: False for condition in (*rule.where, *rule.measure.matching)}
+    fields |= dict.fromkeys(rule.by, True)
+    kind = rule.measure.kind
+    if kind.is_now and stream.thing is not None:
+        fields[stream.thing] = True
+    if rule.measure.field is not None:
+        fields[rule.measure.field] = fields.get(rule.measure.field, False) or kind in (Kind.DISTINCT, Kind.NOW_DISTINCT)
+    return fields
+

@@ -1,0 +1,113 @@
+"""When a rule judges and how it grades: durations, levels and the numbers beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+from itertools import pairwise
+
+from detectors.durations import format_duration, parse_duration
+from detectors.places import Place, describe, number_text, quoted
+from detectors.rules import Kind, Rule
+from detectors.wording import LEVELS
+
+TAKE_MIN_EVENTS = (Kind.MEAN, Kind.MAX, Kind.SHARE)
+HOPS_MAX = 1_000_000
+"""Panes a window may have: more is a slip of the hand that would eat the memory."""
+
+# YAML key → field of Rule, whether it may be zero, whether it must fall on the boundaries.
+_TIMES = {
+    "window": ("window_ms", False, True),
+    "hop": ("hop_ms", False, False),
+    "for": ("for_ms", True, True),
+    "clear_for": ("clear_for_ms", True, True),
+    "unknown_after": ("unknown_after_ms", True, False),
+}
+
+_DEFAULTS_MS = {field.name: field.default for field in fields(Rule) if isinstance(field.default, int)}
+
+
+def read_duration(place: Place, *, zero: bool = True) -> int | None:
+    """Read a span in milliseconds; a bare number is refused, for nobody knows its unit."""
+    if isinstance(place.value, (int, float)) and not isinstance(place.value, bool):
+        if place.value < 0:
+            place.refuse("is negative: a duration is 0 or more")
+        else:
+            place.refuse(f"needs a unit: write {number_text(place.value)}s, or ms, m, h, d")
+        return None
+    text = place.text("a duration, as in 10s", any_text=False)
+    if text is None:
+        return None
+    try:
+        span_ms = parse_duration(text)
+    except ValueError as trouble:
+        place.refuse(f"{quoted(text)} {trouble}")
+        return None
+    if span_ms == 0 and not zero:
+        place.refuse("must be longer than 0s")
+        return None
+    return span_ms
+
+
+def read_times(parts: Mapping[str, Place], rule: Place) -> dict[str, int]:
+    """Read all durations of a rule, and see that they fall on its boundaries. Defaults are those of `Rule`."""
+    spans = {name: _DEFAULTS_MS[name] for name, _, _ in _TIMES.values()}
+    given = {key: read_duration(parts[key], zero=zero) for key, (_, zero, _) in _TIMES.items() if key in parts}
+    spans |= {_TIMES[key][0]: span_ms for key, span_ms in given.items() if span_ms is not None}
+    if None in given.values():
+        return spans  # what follows compares them, and would only repeat the mistake
+    hop_ms = spans["hop_ms"]
+    hop = format_duration(hop_ms)
+    for key, (name, _, on_boundaries) in _TIMES.items():
+        if on_boundaries and spans[name] % hop_ms:
+            said = parts[key].value if key in parts else f"{format_duration(spans[name])} (the default)"
+            parts.get(key, parts.get("hop", rule)).refuse(f'"{key}" {said} is not a multiple of "hop" {hop}')
+    if spans["window_ms"] > HOPS_MAX * hop_ms:
+        parts.get("window", rule).refuse(f"a window has {HOPS_MAX} hops at most: lengthen the hop ({hop})")
+    return spans
+
+
+def read_levels(place: Place, *, below: bool) -> tuple[tuple[str, float], ...]:
+    """Read thresholds, from the mildest to the worst. They must grow (with `below`, shrink) level by level."""
+    entries = place.keys(LEVELS, wanted="a mapping of level to threshold", what="level")
+    if entries is None:
+        return ()
+    if not entries and place.value == {}:
+        place.refuse(f"is empty: give at least one of {', '.join(LEVELS)}")
+    if "act" in entries and len(entries) > 1:
+        entries["act"].refuse('"act" stands alone: it takes the place of colours', at_key=True)
+        return ()
+    read = [(level, entries[level].number()) for level in LEVELS if level in entries]
+    levels = tuple((level, threshold) for level, threshold in read if threshold is not None)
+    for (milder, low), (worse, high) in pairwise(levels):
+        if (high >= low) if below else (high <= low):
+            side = "below" if below else "above"
+            entries[worse].refuse(
+                f"levels out of order: {worse} {number_text(high)} must be {side} {milder} {number_text(low)}"
+            )
+    return levels
+
+
+def read_direction(place: Place) -> bool:
+    """Read `above` or `below`: whether it is below."""
+    return place.choice(("above", "below"), "direction") == "below"
+
+
+def read_clear(place: Place) -> float | None:
+    """Read the part of a threshold under which its level is left."""
+    clear = place.number("a number over 0, up to 1")
+    if clear is not None and not 0 < clear <= 1:
+        place.refuse(f"must be a number over 0, up to 1, not {describe(clear)}")
+    return clear
+
+
+def read_min_events(place: Place, kind: Kind | None) -> int | None:
+    """Read how many events a measure needs to be known; only some measures can be unknown for want of events."""
+    if kind is not None and kind not in TAKE_MIN_EVENTS:
+        takers = ", ".join(taker.value for taker in TAKE_MIN_EVENTS)
+        place.refuse(f'"min_events" does not belong to "{kind.value}", only to {takers}', at_key=True)
+    least = place.number("a whole number, 0 or more")
+    if least is not None and (least < 0 or least != int(least)):
+        place.refuse(f"must be a whole number, 0 or more, not {describe(least)}")
+        return None
+    return None if least is None else int(least)

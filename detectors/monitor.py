@@ -1,0 +1,66 @@
+"""One source partition: its gate and the first half of all its rules."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from detectors.batch import EventBatch
+from detectors.feed import Feeder, SeriesTable, fields_of
+from detectors.gate import Gate
+from detectors.partial import Partial
+from detectors.rules import Rule
+from detectors.vocabulary import Stream
+
+
+class Monitor:
+    """Counts the events of one source partition into the panes of every rule that reads them.
+
+    Events pass the `gate` first; `feed` takes those it accepted, `close` gives what the watermark has completed.
+    """
+
+    def __init__(self, rules: Sequence[Rule], streams: Mapping[str, Stream], *, lateness_ms: int) -> None:
+        self.gate = Gate(lateness_ms)
+        self._feeders = {rule.id: Feeder(rule, streams[rule.stream]) for rule in rules}
+        self._tables: dict[tuple[str, tuple[str, ...]], SeriesTable] = {}
+
+    def feed(self, batch: EventBatch) -> None:
+        """Count accepted events of one stream in."""
+        rows: dict[tuple[str, ...], Any] = {}
+        for feeder in self._feeders.values():
+            if feeder.rule.stream != batch.stream:
+                continue
+            by = feeder.rule.by
+            table = self._tables.setdefault((batch.stream, by), SeriesTable(by))
+            if by not in rows:
+                rows[by] = table.rows(batch)
+            feeder.feed(batch, rows[by], table)
+
+    def close(self, watermark_ms: int) -> list[Partial]:
+        """Take out every pane that is complete at this watermark: by rule, and in order of time."""
+        return [partial for feeder in self._feeders.values() for partial in feeder.close(watermark_ms)]
+
+    def state(self) -> dict[str, Any]:
+        """Write the gate and the open panes down as plain data, arrays and partials."""
+        return {
+            "gate": self.gate.state(),
+            "open": {id_: (feeder.rule.fingerprint, feeder.state()) for id_, feeder in self._feeders.items()},
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take up what `state` wrote; a rule whose arithmetic changed since then begins anew."""
+        self.gate.restore(state["gate"])
+        for id_, (fingerprint, panes) in state["open"].items():
+            feeder = self._feeders.get(id_)
+            if feeder is not None and feeder.rule.fingerprint == fingerprint:
+                feeder.restore(panes)
+
+
+def fields_needed(rules: Sequence[Rule], stream: Stream) -> dict[str, bool]:
+    """Name the fields the rules read of a stream, and whether their codes are needed."""
+    needed: dict[str, bool] = {}
+    for rule in rules:
+        if rule.stream == stream.name:
+            for field, codes in fields_of(rule, stream).items():
+                needed[field] = needed.get(field, False) or codes
+    return needed

@@ -1,0 +1,146 @@
+"""The shape of a file of rule tests: events, and what is expected of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import TypeGuard
+
+from detectors.conditions import read_field
+from detectors.grading import read_duration
+from detectors.places import Place, Problem, describe, quoted, suggest
+from detectors.vocabulary import FieldType, Stream
+from detectors.wording import LEVELS
+
+FILE_KEYS = ("rules", "tests")
+TEST_KEYS = ("name", "events", "expect", "expect_none")
+EXPECT_KEYS = ("rule", "key", "level", "at", "between")
+REPEAT_KEYS = ("every", "from", "to")
+
+_DATE = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
+_CLOCK = r"[0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,9})?)?"
+_TIME = re.compile(rf"{_DATE}[Tt ]{_CLOCK}(?:[Zz]|[+-][0-9]{{2}}:[0-9]{{2}})", re.ASCII)
+_SHORT_TIME = re.compile(_CLOCK, re.ASCII)
+
+
+def is_test_file(document: object) -> TypeGuard[dict[str, object]]:
+    """Whether a document is a file of tests: it has `tests` at its top."""
+    return isinstance(document, dict) and "tests" in document
+
+
+def check_tests(document: object, streams: Mapping[str, Stream]) -> list[Problem]:
+    """Check the shape of a file of tests; whether they pass is another matter."""
+    root = Place(document, (), [])
+    entries = root.keys(FILE_KEYS, required=FILE_KEYS) or {}
+    if "rules" in entries:
+        for item in entries["rules"].items("a list of rule files") or []:
+            item.text("the name of a rule file")
+    if "tests" in entries:
+        for item in entries["tests"].items("a list of tests") or []:
+            _check_test(item, streams)
+    return root.problems
+
+
+def _check_test(place: Place, streams: Mapping[str, Stream]) -> None:
+    parts = place.keys(TEST_KEYS, required=("name", "events"), wanted="a test, as a mapping") or {}
+    if "name" in parts:
+        parts["name"].text()
+    if "events" in parts:
+        for item in parts["events"].items("a list of events") or []:
+            _check_event(item, streams)
+    for key in ("expect", "expect_none"):
+        for item in (parts[key].items("a list of expectations") or []) if key in parts else []:
+            _check_expectation(item)
+    if parts and "expect" not in parts and "expect_none" not in parts:
+        place.refuse('expects nothing: give "expect" or "expect_none"')
+
+
+def _check_event(place: Place, streams: Mapping[str, Stream]) -> None:
+    entries = place.entries("one event, as {STREAM: {time: …}}")
+    if entries is None:
+        return
+    if len(entries) != 1:
+        place.refuse(f"must be one event, as {{STREAM: {{time: …}}}}, not a mapping of {len(entries)}")
+    for name, event in entries.items():
+        if name not in streams:
+            event.refuse(f"unknown stream {quoted(name)}: {suggest(name, streams)}", at_key=True)
+        else:
+            _check_fields(event, streams[name])
+
+
+def _check_fields(place: Place, stream: Stream) -> None:
+    entries = place.entries("the fields of an event")
+    if entries is None:
+        return
+    _check_when(place, entries)
+    for key, part in entries.items():
+        if key == "id":
+            part.text()
+        elif key not in ("time", *REPEAT_KEYS):
+            _check_field(part, stream)
+    for key, field in stream.fields.items():
+        if field.required and key not in entries:
+            place.refuse(f'"{key}" is missing')
+
+
+def _check_when(place: Place, entries: Mapping[str, Place]) -> None:
+    """An event happens at one `time`, or `every` so often `from` one time `to` another."""
+    if any(key in entries for key in REPEAT_KEYS):
+        for key in [key for key in REPEAT_KEYS if key not in entries]:
+            place.refuse(f'"{key}" is missing: an event that repeats has "every", "from" and "to"')
+        if "time" in entries:
+            entries["time"].refuse('an event that repeats has "from" and "to", no "time"', at_key=True)
+    elif "time" not in entries:
+        place.refuse('"time" is missing')
+    if "every" in entries:
+        read_duration(entries["every"], zero=False)
+    for key in ("time", "from", "to"):
+        if key in entries:
+            _check_time(entries[key])
+
+
+def _check_field(place: Place, stream: Stream) -> None:
+    field = read_field(place, stream, at_key=True)
+    if field is None:
+        return
+    if field.type is FieldType.STRING:
+        if field.one_of:
+            place.choice(field.one_of, str(place.path[-1]))
+        elif not isinstance(place.value, str):
+            place.text()
+    elif field.type is FieldType.NUMBER:
+        number = place.number()
+        if number is not None and number < 0:
+            place.refuse(f"must be 0 or more, not {describe(place.value)}")
+    elif field.type is FieldType.BOOLEAN and not isinstance(place.value, bool):
+        place.refuse(f"must be true or false, not {describe(place.value)}")
+    elif field.type is FieldType.TIME:
+        _check_time(place)
+
+
+def _check_expectation(place: Place) -> None:
+    parts = place.keys(EXPECT_KEYS, required=["rule"], wanted="an expectation, as {rule: …, level: …}") or {}
+    if "rule" in parts:
+        parts["rule"].text("the id of a rule")
+    if "key" in parts:
+        parts["key"].entries("a mapping of field to value")
+    if "level" in parts:
+        parts["level"].choice(("green", *LEVELS), "level")
+    if "at" in parts:
+        _check_time(parts["at"], short=True)
+    if "between" in parts:
+        match parts["between"].items("two times, as [from, to]"):
+            case [start, end]:
+                _check_time(start, short=True)
+                _check_time(end, short=True)
+            case list() as times:
+                parts["between"].refuse(f"must be two times, as [from, to], not {len(times)}")
+
+
+def _check_time(place: Place, *, short: bool = False) -> None:
+    if isinstance(place.value, (int, float)) and not isinstance(place.value, bool):
+        place.number()
+        return
+    text = place.text("a time, as in 2026-03-01T09:00:00Z", any_text=False)
+    if text is not None and not _TIME.fullmatch(text) and not (short and _SHORT_TIME.fullmatch(text)):
+        place.refuse(f"{quoted(text)} is no time with an offset, as in 2026-03-01T09:00:00Z")

@@ -1,0 +1,44 @@
+"""The `where` of a rule, over columns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+
+from detectors.batch import Bool, Column, EventBatch, Float64
+from detectors.codes import code_of
+from detectors.rules import Condition, Op
+from detectors.vocabulary import Field, FieldType
+
+_COMPARE: Mapping[Op, Callable[[Float64, float], Bool]] = {
+    Op.GE: np.greater_equal,
+    Op.GT: np.greater,
+    Op.LE: np.less_equal,
+    Op.LT: np.less,
+}
+
+
+def matches(conditions: Sequence[Condition], fields: Mapping[str, Field], batch: EventBatch) -> Bool | None:
+    """Say which events fulfil every condition: (n,), or None when there is nothing to ask and all do."""
+    mask: Bool | None = None
+    for condition in conditions:
+        holds = _holds(condition, fields[condition.field].type, batch.columns[condition.field])
+        mask = holds if mask is None else mask & holds
+    return mask
+
+
+def _holds(condition: Condition, type_: FieldType, column: Column) -> Bool:
+    """Compare one column. A missing number is NaN, a missing text has code 0: neither equals or compares with anything."""
+    if condition.op in _COMPARE:
+        assert column.numbers is not None
+        return _COMPARE[condition.op](column.numbers, float(condition.values[0]))
+    held = np.zeros(len(column.values), np.bool_)
+    for value in condition.values:
+        if type_ is FieldType.STRING and isinstance(value, str):
+            assert column.codes is not None
+            held |= column.codes == np.uint64(code_of(value))
+        elif (type_ is FieldType.BOOLEAN) is isinstance(value, bool) and not isinstance(value, str):
+            assert column.numbers is not None
+            held |= column.numbers == float(value)
+    return ~held if condition.op is Op.NOT else held

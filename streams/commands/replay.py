@@ -1,0 +1,242 @@
+"""`tocsin replay`: what would have been raised in March?"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import Counter
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from alerts.records import AlertRecord
+    from detectors.rules import Rule
+    from detectors.transition import Transition
+    from streams.history import History, Refusal
+    from streams.replay import Replay
+
+SHOWN_MAX = 5  # refused lines shown one by one; the rest are counted
+
+
+class Duration(click.ParamType):
+    """A span of time as rule files write it: 30s, 5m."""
+
+    name = "duration"
+
+    def convert(self, value: str | int, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Read as milliseconds."""
+        from detectors.durations import parse_duration
+
+        if isinstance(value, int):
+            return value
+        try:
+            return parse_duration(value)
+        except ValueError as error:
+            self.fail(f"{value!r} {error}", param, ctx)
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True, metavar="FILE…")
+@click.option("--rules", "rule_paths", required=True, multiple=True, type=click.Path(exists=True, path_type=Path),
+              help="Rule file or folder; may be given several times.")  # fmt: skip
+@click.option("--alerts", type=click.Path(dir_okay=False, path_type=Path), help="Write alert records here, not to stdout.")
+@click.option("--map", "map_path", type=click.Path(exists=True, dir_okay=False, path_type=Path),
+              help="How to read the rows of a foreign CSV file.")  # fmt: skip
+@click.option("--lateness", type=Duration(), default=0, help="How far behind the newest event one may come.  [default: 0s]")
+@click.option("--stream", help="The stream of files whose name does not tell it.")
+@click.option("--sort", is_flag=True, help="Sort all events by time first.")
+@click.option("--drain", is_flag=True, help="Go on after the last event until all is green, at most a day.")
+@click.option("--dead-letters", type=click.Path(dir_okay=False, path_type=Path),
+              help="Write every refused line here, with its place and reason.")  # fmt: skip
+@click.option("--quiet", is_flag=True, help="Write nothing to standard error but errors.")
+@click.pass_context
+def command(
+    context: click.Context,
+    files: tuple[str, ...],
+    rule_paths: tuple[Path, ...],
+    alerts: Path | None,
+    map_path: Path | None,
+    lateness: int,
+    stream: str | None,
+    sort: bool,
+    drain: bool,
+    dead_letters: Path | None,
+    quiet: bool,
+) -> None:
+    r"""Run history through the rules, by event time, as fast as it can be read.
+
+    Alert records go to standard output, one JSON object a line. Files are .jsonl or .csv, also .gz; - is standard
+    input. An event says its stream in its field `stream`, or its file does in its name (calls-march.jsonl).
+
+    \b
+    tocsin replay march.jsonl.gz --rules rules/ > alerts.jsonl
+    tocsin replay outages.csv --map map.yaml --rules outages.yaml --drain
+    """
+    from streams.files import UnreadableError, WrongInputError, open_inputs
+    from streams.history import History
+    from streams.merge import TooManyEventsError
+    from streams.replay import Replay
+
+    rules = _rules(context, rule_paths)
+    binder = _map(context, map_path)
+    _known_stream(stream)
+    with ExitStack() as stack:
+        try:
+            inputs = open_inputs(files, stream=stream, binder=binder)
+            letters = stack.enter_context(dead_letters.open("wb")) if dead_letters else None
+            out = stack.enter_context(alerts.open("w", encoding="utf-8")) if alerts else sys.stdout
+        except (UnreadableError, OSError) as error:
+            _stop(context, str(error), 3)
+        except WrongInputError as error:
+            _stop(context, str(error), 2)
+        talk = _Talk(quiet=quiet)
+
+        def refuse(refusal: Refusal) -> None:
+            talk.refused(refusal)
+            if letters:
+                letters.write(_letter(refusal))
+
+        history = History(inputs, refuse, sort=sort or bool(binder and binder.sort))
+        replay = Replay(rules, history.stream_of, lateness_ms=lateness)
+        by_id = {rule.id: rule for rule in rules}
+        try:
+            with talk.progress(history, replay):
+                for times, events in history:
+                    talk.alerts(_write(replay.feed(times, events), by_id, out))
+                talk.alerts(_write(replay.finish(drain=drain), by_id, out))
+            out.flush()
+        except UnreadableError as error:
+            out.flush()
+            _stop(context, str(error), 3)
+        except (WrongInputError, TooManyEventsError) as error:
+            _stop(context, str(error), 2)
+        except BrokenPipeError:  # the reader has seen enough, as `head` does
+            sys.stdout = None  # type: ignore[assignment]  # nothing more is flushed into it at exit
+            context.exit(0)
+        except KeyboardInterrupt:
+            out.flush()
+            talk.summary(history, replay, "interrupted: ")
+            context.exit(130)
+        talk.summary(history, replay)
+
+
+def _rules(context: click.Context, paths: Iterable[Path]) -> tuple[Rule, ...]:
+    from streams.rulefile import load
+
+    found = load(list(paths))
+    if found.problems:
+        for problem in found.problems:
+            click.echo(str(problem), err=True)
+        context.exit(2)
+    if not found.rules:
+        _stop(context, f"no rules in {', '.join(map(str, paths))}", 2)
+    return found.rules
+
+
+def _map(context: click.Context, path: Path | None):  # type: ignore[no-untyped-def]  # noqa: ANN202
+    from streams.mapfile import MapError, load_map
+
+    if path is None:
+        return None
+    try:
+        return load_map(path)
+    except MapError as error:
+        _stop(context, str(error), 2)
+
+
+def _known_stream(stream: str | None) -> None:
+    import difflib
+
+    from detectors.vocabulary import STREAMS
+
+    if stream is not None and stream not in STREAMS:
+        near = difflib.get_close_matches(stream, STREAMS, n=1)
+        hint = f" Did you mean '{near[0]}'?" if near else f" One of: {', '.join(STREAMS)}."
+        raise click.BadParameter(f"unknown stream '{stream}'.{hint}", param_hint="'--stream'")
+
+
+def _stop(context: click.Context, message: str, code: int) -> None:
+    click.echo(f"tocsin replay: {message}", err=True)
+    context.exit(code)
+
+
+def _write(transitions: Iterable[Transition], rules: Mapping[str, Rule], out: TextIO) -> list[AlertRecord]:
+    from alerts.records import alert_record, encode
+
+    records = [alert_record(transition, rules[transition.rule]) for transition in transitions]
+    out.writelines(encode(record).decode() + "\n" for record in records)
+    return records
+
+
+def _letter(refusal: Refusal) -> bytes:
+    import base64
+
+    import msgspec
+
+    return msgspec.json.encode(
+        {
+            "file": refusal.file,
+            "line": refusal.line,
+            "reason": refusal.reason,
+            "detail": refusal.detail,
+            "bytes": base64.b64encode(refusal.raw).decode(),
+        }
+    ) + b"\n"
+
+
+class _Talk:
+    """What is said on standard error: refusals as they come, progress on a terminal, a summary at the end."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        self._quiet = quiet
+        self._began_s = time.perf_counter()
+        self._levels: Counter[str] = Counter()
+        self._refused = 0
+
+    def refused(self, refusal: Refusal) -> None:
+        self._refused += 1
+        if not self._quiet and self._refused <= SHOWN_MAX:
+            click.echo(f"refused {refusal}", err=True)
+
+    def alerts(self, records: list[AlertRecord]) -> None:
+        self._levels.update(record.level for record in records if record.reason == "raised")
+
+    @contextmanager
+    def progress(self, history: History, replay: Replay) -> Iterator[None]:
+        """Show a bar after two seconds, if anybody is looking."""
+        if self._quiet or not sys.stderr.isatty():
+            yield
+            return
+        from streams.progress import shown
+
+        with shown(lambda: (history.done_bytes, history.size_bytes, replay.accepted)):
+            yield
+
+    def summary(self, history: History, replay: Replay, prefix: str = "") -> None:
+        if self._quiet:
+            return
+        took_s = max(time.perf_counter() - self._began_s, 1e-9)
+        refused = sum(history.refused.values())
+        total = replay.accepted + replay.late + replay.duplicates + refused
+        parts = [f"{total:,} events in {took_s:.1f} s ({total / took_s:,.0f}/s)", f"{replay.accepted:,} accepted"]
+        parts += [
+            f"{number:,} {what}"
+            for number, what in ((replay.late, "late"), (replay.duplicates, "duplicate"), (refused, "refused"))
+            if number
+        ]
+        if refused:
+            parts[-1] += f" ({', '.join(f'{reason} {number:,}' for reason, number in history.refused.most_common())})"
+        click.echo(f"{prefix}{'; '.join(parts)}", err=True)
+        raised = ", ".join(f"{self._levels[level]:,} {level}" for level in _order(self._levels)) or "none"
+        click.echo(f"{prefix}raised: {raised}", err=True)
+
+
+def _order(levels: Mapping[str, int]) -> list[str]:
+    from detectors.rules import LEVEL_CODE
+
+    return sorted(levels, key=LEVEL_CODE.__getitem__, reverse=True)

@@ -1,0 +1,81 @@
+"""Files as one history: decoded, merged or sorted by time, with every refusal at its file and line."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from detectors.batch import Int64
+from detectors.vocabulary import STREAMS
+from streams.event_types import Event
+from streams.events import MixedDecoder
+from streams.files import Input
+from streams.merge import Run, merge, sort_by_time
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """One line that is no event, and why."""
+
+    file: str
+    line: int
+    reason: str
+    detail: str
+    raw: bytes
+
+    def __str__(self) -> str:
+        """Write as `file:line: reason: detail`."""
+        return f"{self.file}:{self.line}: {self.reason}: {self.detail}"
+
+
+@dataclass(slots=True)
+class History:
+    """The events of several inputs, in the order in which they arrived.
+
+    Iterating gives runs of (times, events). `on_refused` hears of every line that is no event; `refused` counts them.
+    """
+
+    inputs: Sequence[Input]
+    on_refused: Callable[[Refusal], None]
+    sort: bool = False
+    refused: Counter[str] = field(default_factory=Counter)
+    _decoders: list[MixedDecoder] = field(default_factory=list)
+
+    def __iter__(self) -> Iterator[Run[Event]]:
+        """Read the inputs once. Raises UnreadableError, WrongInputError, TooManyEventsError."""
+        runs = merge([self._decoded(source) for source in self.inputs])
+        yield from sort_by_time(runs) if self.sort else runs
+
+    def stream_of(self, event: Event) -> str:
+        """Name the stream of an event of this history."""
+        return next(decoder.stream_of(event) for decoder in self._decoders if decoder.has_made(event))
+
+    @property
+    def done_bytes(self) -> int:
+        """How far reading has come, in bytes on disk."""
+        return sum(source.done_bytes for source in self.inputs)
+
+    @property
+    def size_bytes(self) -> int | None:
+        """How much there is to read, if every input knows."""
+        sizes = [source.size_bytes for source in self.inputs]
+        return None if None in sizes else sum(size or 0 for size in sizes)
+
+    def _decoded(self, source: Input) -> Iterator[tuple[Int64, Sequence[Event]]]:
+        default = STREAMS[source.stream] if source.stream else None
+        decoder = MixedDecoder(list(STREAMS.values()), default=default)
+        self._decoders.append(decoder)
+        for lines in source.batches():
+            for row in lines.unusable:
+                self._refuse(Refusal(source.name, row.line, row.reason, row.detail, row.row))
+            decoded = decoder.decode(lines.values)
+            for refused in decoded.refused:
+                line = lines.lines[refused.index]
+                original = lines.original(refused.index)
+                self._refuse(Refusal(source.name, line, refused.reason, refused.detail, original))
+            yield decoded.time_ms, decoded.events
+
+    def _refuse(self, refusal: Refusal) -> None:
+        self.refused[refusal.reason] += 1
+        self.on_refused(refusal)

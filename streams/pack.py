@@ -1,0 +1,54 @@
+"""State as bytes: MessagePack, with arrays as they lie in memory. No pickle: bytes are data, never code."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import numpy as np
+
+_ARRAY = 1
+
+
+def _out(value: Any) -> Any:
+    if isinstance(value, np.ndarray):
+        head = msgspec.msgpack.encode((value.dtype.str, value.shape))
+        return msgspec.msgpack.Ext(_ARRAY, bytes([len(head)]) + head + np.ascontiguousarray(value).tobytes())
+    if isinstance(value, np.generic):
+        return value.item()
+    msg = f"a {type(value).__name__} does not belong into a state"
+    raise TypeError(msg)
+
+
+def _in(code: int, data: memoryview) -> Any:
+    if code != _ARRAY:
+        msg = f"unknown extension {code}"
+        raise ValueError(msg)
+    start = 1 + data[0]
+    dtype, shape = msgspec.msgpack.decode(data[1:start])
+    if np.dtype(dtype).hasobject:
+        msg = f"an array of {dtype} does not belong into a state"
+        raise ValueError(msg)
+    return np.frombuffer(data[start:], dtype).reshape(shape).copy()
+
+
+_encoder = msgspec.msgpack.Encoder(enc_hook=_out)
+_decoder = msgspec.msgpack.Decoder(ext_hook=_in)
+
+
+def pack(value: Any) -> bytes:
+    """Write plain data with arrays down.
+
+    >>> unpack(pack({"a": np.array([[1, 2]]), 3: ("x", None)}))
+    {'a': array([[1, 2]]), 3: ['x', None]}
+    """
+    return _encoder.encode(value)
+
+
+def unpack(data: bytes) -> Any:
+    """Read back what `pack` wrote. Raise ValueError if it is not that."""
+    try:
+        return _decoder.decode(data)
+    except (msgspec.MsgspecError, KeyError, IndexError, TypeError) as error:
+        msg = f"not a packed state: {error}"
+        raise ValueError(msg) from error

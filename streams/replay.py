@@ -1,0 +1,102 @@
+"""History through the same arithmetic as the live way: one partition, one watermark for all streams."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from detectors.batch import Int64
+from detectors.gate import ACCEPTED, DUPLICATE, LATE
+from detectors.judge import Judge
+from detectors.monitor import Monitor, fields_needed
+from detectors.rules import Rule
+from detectors.transition import Transition
+from detectors.vocabulary import STREAMS
+from streams.columns import to_batch
+from streams.event_types import Event
+
+DRAIN_MS_MAX = 86_400_000
+"""How far past the last event `drain` goes at most: a rule may never be green again."""
+
+
+class Replay:
+    """Feeds decoded events, in the order they arrived, through gate, monitor and judge in memory."""
+
+    def __init__(self, rules: Sequence[Rule], stream_of: Callable[[Event], str], *, lateness_ms: int) -> None:
+        """`stream_of` names the stream of an event; events of one type are of one stream."""
+        self._monitor = Monitor(rules, STREAMS, lateness_ms=lateness_ms)
+        self._judge = Judge(rules)
+        self._rules = rules
+        self._stream_of = stream_of
+        self._fields = {name: fields_needed(rules, stream) for name, stream in STREAMS.items()}
+        self._watched = {rule.stream for rule in rules}
+        self._last_ms: int | None = None
+        self.accepted = 0
+        self.late = 0
+        self.duplicates = 0
+
+    def feed(self, time_ms: Int64, events: Sequence[Event]) -> list[Transition]:
+        """Count events in and judge as far as they bring time. Return the transitions, in order."""
+        if not events:
+            return []
+        types = list(map(type, events))
+        names = {kind: self._stream_of(events[types.index(kind)]) for kind in dict.fromkeys(types)}
+        streams = [names[kind] for kind in types] if len(names) > 1 else list(names.values())
+        verdict = self._monitor.gate.admit(streams, [event.id for event in events], time_ms)
+        kept = verdict == ACCEPTED
+        self._count(verdict, time_ms[kept])
+        for kind, name in names.items():
+            if name not in self._watched:
+                continue
+            mine = kept if len(names) == 1 else kept & np.array([one is kind for one in types])
+            rows = np.flatnonzero(mine)
+            if len(rows):
+                chosen = events if len(rows) == len(events) else [events[row] for row in rows.tolist()]
+                self._monitor.feed(to_batch(STREAMS[name], chosen, time_ms[rows], self._fields[name]))
+        watermark_ms = self._monitor.gate.watermark_ms
+        return [] if watermark_ms is None else self._advance(watermark_ms)
+
+    def heartbeat(self, time_ms: int) -> list[Transition]:
+        """Let time pass as a heartbeat record says."""
+        self._monitor.gate.heartbeat(time_ms)
+        return self._advance(time_ms - self._monitor.gate.lateness_ms)
+
+    def finish(self, *, drain: bool = False) -> list[Transition]:
+        """Judge up to the first boundary after the last event; with `drain` go on until all is green."""
+        if self._last_ms is None:
+            return []
+        for partial in self._monitor.close(self._end(self._last_ms, self._slowest_ms)):
+            self._judge.take(partial)
+        last_ms = self._last_ms
+        said = self._judge.advance(lambda rule: self._end(last_ms, rule.hop_ms))
+        end_ms = last_ms + DRAIN_MS_MAX
+        while drain and not self._judge.all_green and (time_ms := self._judge.next_ms) <= end_ms:
+            said.extend(self._judge.advance(time_ms))
+        return said
+
+    @property
+    def remembered(self) -> int:
+        """How many ids are held for de-duplication."""
+        return self._monitor.gate.remembered
+
+    @property
+    def _slowest_ms(self) -> int:
+        return max((rule.hop_ms for rule in self._rules), default=1)
+
+    @staticmethod
+    def _end(last_ms: int, hop_ms: int) -> int:
+        return (last_ms // hop_ms + 1) * hop_ms
+
+    def _advance(self, watermark_ms: int) -> list[Transition]:
+        for partial in self._monitor.close(watermark_ms):
+            self._judge.take(partial)
+        return self._judge.advance(watermark_ms)
+
+    def _count(self, verdict: Int64, accepted_ms: Int64) -> None:
+        self.accepted += len(accepted_ms)
+        self.late += int((verdict == LATE).sum())
+        self.duplicates += int((verdict == DUPLICATE).sum())
+        if len(accepted_ms):
+            newest = int(accepted_ms.max())
+            self._last_ms = newest if self._last_ms is None else max(self._last_ms, newest)

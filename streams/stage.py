@@ -1,0 +1,53 @@
+"""One shape for every step of the way: state of one partition, fed with records, giving records."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A run of records of one partition as they lie in the log; `next_offset` is where the log goes on.
+
+    `values` may hold None (a tombstone). `offsets` and `timestamps_ms` are parallel to `values`;
+    holes (compaction, control records) are simply absent from them.
+    """
+
+    topic: str
+    partition: int
+    values: Sequence[bytes | None]
+    offsets: Sequence[int]
+    timestamps_ms: Sequence[int]
+    next_offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A record to be written. `partition` None lets the key decide."""
+
+    topic: str
+    value: bytes
+    key: bytes | None = None
+    partition: int | None = None
+
+
+class Stage(Protocol):
+    """The state of one partition of one topic, and what follows from its records.
+
+    `feed` and `beat` are deterministic in their arguments: fed again from an older state they give the same records,
+    so writing twice is harmless. The host keeps `dump()` and the next offset in one record of the snapshot topic.
+    """
+
+    def feed(self, chunk: Chunk, now_ms: int) -> list[Outgoing]:
+        """Count a chunk in; return what is to be written."""
+
+    def beat(self, now_ms: int) -> list[Outgoing]:
+        """Let wall time pass (about once a second); return what is to be written."""
+
+    def dump(self) -> bytes:
+        """Write the whole state down."""
+
+    def load(self, blob: bytes) -> None:
+        """Take up a state that `dump` wrote; raise ValueError if it is not one of ours."""

@@ -1,0 +1,1 @@
+"""Tests of Tocsin: unit, flow, wire (embedded broker), kafka (a real one), browser."""

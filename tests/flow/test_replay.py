@@ -1,0 +1,207 @@
+"""`tocsin replay` from the command line: files in, alert records out, agreeing with the oracle."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from click.testing import CliRunner, Result
+
+from detectors.rules import Condition, Kind, Op, Rule
+from streams.commands.replay import command
+from tests import oracle
+from tests.unit.test_oracle import dense_event, dense_rule
+
+BASE_MS = 1_772_355_600_000  # 2026-03-01T09:00:00Z
+
+
+def as_where(conditions: Sequence[Condition]) -> dict[str, Any]:
+    told: dict[str, Any] = {}
+    for condition in conditions:
+        values = list(condition.values)
+        told[condition.field] = (
+            values
+            if condition.op is Op.IN
+            else {"not": values}
+            if condition.op is Op.NOT
+            else {condition.op.value: values[0]}
+        )
+    return told
+
+
+def as_yaml(rules: Sequence[Rule]) -> str:
+    """Write checked rules back as a rule file."""
+    told = []
+    for rule in rules:
+        kind, field = rule.measure.kind, rule.measure.field
+        measure: Any = kind.value if kind is Kind.COUNT else {kind.value: field}
+        if kind is Kind.SHARE:
+            measure = {"share": as_where(rule.measure.matching)}
+        if kind.is_now:
+            measure = {"now": kind.value.removeprefix("now ")} | ({"field": field} if field else {})
+        one: dict[str, Any] = {
+            "id": rule.id,
+            "title": {"en": "t", "zh": "题"},
+            "stream": rule.stream,
+            "where": as_where(rule.where),
+            "measure": measure,
+            "by": list(rule.by),
+            "window": f"{rule.window_ms}ms",
+            "hop": f"{rule.hop_ms}ms",
+            "levels": dict(rule.levels),
+            "direction": "below" if rule.below else "above",
+            "for": f"{rule.for_ms}ms",
+            "clear": rule.clear,
+            "clear_for": f"{rule.clear_for_ms}ms",
+            "unknown_after": f"{rule.unknown_after_ms}ms",
+        }
+        if rule.min_events:
+            one["min_events"] = rule.min_events
+        told.append(one)
+    return yaml.safe_dump({"version": 1, "rules": told}, allow_unicode=True)
+
+
+def line(event: Mapping[str, Any], rng: random.Random) -> str:
+    """Write one event, its time in one of the forms the contract allows."""
+    time_ms = event["time"]
+    moment = datetime.fromtimestamp(time_ms / 1000, UTC)
+    time = rng.choice([moment.isoformat(timespec="milliseconds"), time_ms / 1000])
+    return json.dumps({**event, "time": time}, ensure_ascii=False)
+
+
+def run(*args: str | Path, stdin: str | None = None) -> Result:
+    return CliRunner().invoke(command, [str(arg) for arg in args], input=stdin)
+
+
+def told(record: Mapping[str, Any]) -> tuple[Any, ...]:
+    def ms(text: str) -> int:
+        return round(datetime.fromisoformat(text).timestamp() * 1000)
+
+    return (
+        ms(record["time"]),
+        record["rule"],
+        tuple(record["key"].values()),
+        record["was"],
+        record["level"],
+        record["value"],
+        record["reason"],
+        ms(record["started"]),
+        record["threshold"],
+    )
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_agrees_with_the_oracle(seed: int, tmp_path: Path) -> None:
+    rng = random.Random(1000 + seed)
+    events = [dense_event(rng, number) for number in range(300)]
+    events = [{**event, "time": event["time"] + BASE_MS} for event in events]
+    events.sort(key=lambda event: event["time"] + rng.randrange(3000))
+    rules = [replace(dense_rule(rng), id=f"r{number}") for number in range(5)]
+    (tmp_path / "rules.yaml").write_text(as_yaml(rules), encoding="utf-8")
+    (tmp_path / "events.jsonl").write_text("\n".join(line(e, rng) for e in events), encoding="utf-8")
+    result = run(tmp_path / "events.jsonl", "--rules", tmp_path / "rules.yaml", "--lateness", "2s")
+    assert result.exit_code == 0, result.stderr
+    records = [json.loads(text) for text in result.stdout.splitlines()]
+    assert [told(record) for record in records] == oracle.transitions(rules, events, 2000)
+    ids = {(r["rule"], *r["key"].items(), r["started"]): r["alert"] for r in records}
+    assert len(set(ids.values())) == len(ids)
+    assert all(ids[r["rule"], *r["key"].items(), r["started"]] == r["alert"] for r in records)
+
+
+RULES = """
+version: 1
+rules:
+  - {id: surge, title: {en: Surge, zh: 激增}, stream: complaints, measure: count, by: [region], window: 10s, levels: {red: 2}}
+"""
+EVENT = '{{"id": "{}", "time": "2026-03-01T09:00:{:02}Z", "category": "billing", "region": "长沙"}}\n'
+
+
+@pytest.fixture
+def rules(tmp_path: Path) -> Path:
+    path = tmp_path / "rules.yaml"
+    path.write_text(RULES, encoding="utf-8")
+    return path
+
+
+def levels(result: Result) -> list[tuple[str, str]]:
+    return [(r["level"], r["time"][11:19]) for r in map(json.loads, result.stdout.splitlines())]
+
+
+def test_ends_at_the_first_boundary_after_the_last_event_unless_drained(rules: Path, tmp_path: Path) -> None:
+    path = tmp_path / "complaints.jsonl"
+    path.write_text(EVENT.format("a", 1) + EVENT.format("b", 2), encoding="utf-8")
+    assert levels(run(path, "--rules", rules)) == [("red", "09:00:10")]
+    assert levels(run(path, "--rules", rules, "--drain")) == [("red", "09:00:10"), ("green", "09:00:20")]
+
+
+def test_reads_gzip_and_standard_input_and_writes_a_file(rules: Path, tmp_path: Path) -> None:
+    text = EVENT.format("a", 1) + EVENT.format("b", 2)
+    (tmp_path / "complaints.jsonl.gz").write_bytes(gzip.compress(text.encode()))
+    one = run(tmp_path / "complaints.jsonl.gz", "--rules", rules)
+    two = run("-", "--stream", "complaints", "--rules", rules, stdin=text)
+    three = run("-", "--stream", "complaints", "--rules", rules, "--alerts", tmp_path / "out.jsonl", stdin=text)
+    assert one.stdout == two.stdout == (tmp_path / "out.jsonl").read_text(encoding="utf-8")
+    assert levels(one) == [("red", "09:00:10")]
+    assert three.stdout == ""
+
+
+def test_refused_lines_are_told_counted_and_kept(rules: Path, tmp_path: Path) -> None:
+    path = tmp_path / "complaints.jsonl"
+    path.write_text(EVENT.format("a", 1) + "rubbish\n" + EVENT.format("b", 2) + '{"id": "x"}\n', encoding="utf-8")
+    result = run(path, "--rules", rules, "--dead-letters", tmp_path / "dead.jsonl")
+    assert result.exit_code == 0
+    assert levels(result) == [("red", "09:00:10")]
+    assert f"refused {path}:2: not-json: " in result.stderr
+    assert "2 accepted; 2 refused (not-json 1, missing-field 1)" in result.stderr
+    kept = [json.loads(text) for text in (tmp_path / "dead.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert [(letter["line"], letter["reason"]) for letter in kept] == [(2, "not-json"), (4, "missing-field")]
+
+
+def test_sorts_on_request(rules: Path, tmp_path: Path) -> None:
+    path = tmp_path / "complaints.jsonl"
+    path.write_text(EVENT.format("b", 20) + EVENT.format("a", 1) + EVENT.format("c", 2), encoding="utf-8")
+    assert levels(run(path, "--rules", rules)) == []
+    assert levels(run(path, "--rules", rules, "--sort")) == [("red", "09:00:10"), ("green", "09:00:20")]
+
+
+def test_several_files_are_merged_by_time(rules: Path, tmp_path: Path) -> None:
+    (tmp_path / "complaints-1.jsonl").write_text(EVENT.format("a", 1) + EVENT.format("b", 31), encoding="utf-8")
+    (tmp_path / "complaints-2.jsonl").write_text(EVENT.format("c", 2) + EVENT.format("d", 32), encoding="utf-8")
+    result = run(tmp_path / "complaints-1.jsonl", tmp_path / "complaints-2.jsonl", "--rules", rules)
+    assert levels(result) == [("red", "09:00:10"), ("green", "09:00:20"), ("red", "09:00:40")]
+    assert "late" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "said"),
+    [
+        (["missing.jsonl"], 3, "tocsin replay: missing.jsonl: cannot be read: No such file or directory"),
+        (["notes.txt"], 2, "tocsin replay: notes.txt: expected .jsonl or .csv"),
+        (["-", "--stream", "complaint"], 2, "unknown stream 'complaint'. Did you mean 'complaints'?"),
+        (["-", "--lateness", "soon"], 2, "'soon' is not a duration: write a number and ms, s, m, h or d, as in 10s"),
+        (["-", "-"], 2, "tocsin replay: standard input (-) can be read only once"),
+    ],
+    ids=["missing", "suffix", "stream", "lateness", "stdin twice"],
+)
+def test_wrong_usage_is_one_clear_line(rules: Path, args: list[str], code: int, said: str) -> None:
+    result = run(*args, "--rules", rules, stdin="")
+    assert result.exit_code == code
+    assert said in result.stderr
+    assert "Traceback" not in result.output
+
+
+def test_wrong_rules_are_told_all_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "rules.yaml"
+    path.write_text("version: 1\nrules:\n  - {id: a, stream: cals}\n", encoding="utf-8")
+    result = run("-", "--rules", path, stdin="")
+    assert result.exit_code == 2
+    assert "did you mean" in result.stderr.lower()
+    assert result.stderr.count("\n") >= 3

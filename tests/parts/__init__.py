@@ -1,0 +1,1 @@
+"""The real Kafka, Prometheus and Alertmanager, each started for the tests on free loopback ports."""
