@@ -27,18 +27,18 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
 class LazyGroup(click.Group):
     """A group that imports a command when it is run, and says `did you mean` when it does not know one."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  the shape click asks for
         """Name the commands, in the order a new user meets them."""
         return list(COMMANDS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002  the same
         """Import a command; None if there is none of that name."""
         if cmd_name not in COMMANDS:
             return None
         command: click.Command = importlib.import_module(COMMANDS[cmd_name][0]).command
         return command
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002  the same
         """List the commands without importing them."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
@@ -63,7 +63,8 @@ Examples:
   tocsin replay march.jsonl --rules rules/             what would have been raised in March?
   tocsin worker --broker kafka://localhost:9092        the real thing
 
-Exit codes: 0 good, 1 found problems, 2 wrong usage or configuration, 3 something cannot be reached, 130 interrupted.""",
+Exit codes: 0 good, 1 found problems, 2 wrong usage or configuration, 3 something cannot be reached,
+130 interrupted.""",
 )
 @click.version_option(VERSION, prog_name="tocsin")
 def main() -> None:

@@ -7,6 +7,7 @@ watermark closes them.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -65,6 +66,16 @@ def _key_value(value: object) -> str | float | bool:
     return value
 
 
+@dataclass(frozen=True, slots=True)
+class _Chosen:
+    """Events of a batch, by number, that fall into one pane, and their series; `matched` is of the whole batch."""
+
+    batch: EventBatch
+    events: Int64
+    rows: Int64
+    matched: Array
+
+
 class Feeder:
     """One rule over one source partition: its open panes."""
 
@@ -90,7 +101,7 @@ class Feeder:
         low, high = int(ends[chosen].min()), int(ends[chosen].max())
         for end in [low] if low == high else np.unique(ends[chosen]).tolist():
             inside = chosen if low == high else chosen[ends[chosen] == end]
-            part = self._part(end, batch, inside, rows[inside], matched, table)
+            part = self._part(end, _Chosen(batch, inside, rows[inside], matched), table)
             chunks = self._open.setdefault(end, [])
             chunks.append(part)
             if len(chunks) > _CHUNKS_MAX:
@@ -101,14 +112,13 @@ class Feeder:
         ends = sorted(end for end in self._open if end <= watermark_ms)
         return [merge(self._open.pop(end)) for end in ends]
 
-    def _part(
-        self, end: int, batch: EventBatch, events: Int64, rows: Int64, matched: Array, table: SeriesTable
-    ) -> Partial:
+    def _part(self, end: int, chosen: _Chosen, table: SeriesTable) -> Partial:
+        batch, events, rows = chosen.batch, chosen.events, chosen.rows
         if self.rule.measure.kind.is_now:
             columns: dict[str, Array] = {"first_ms": batch.time_ms[events]} if self.rule.below else {}
             groups, places = np.unique(rows, return_inverse=True)
             keys = [table.keys[row] for row in groups.tolist()]
-            things = self._things(batch, events, places, matched)
+            things = self._things(chosen, places)
             return Partial(self.rule.id, end, keys, reduce_by(rows, columns)[1], None, things)
         columns = self._columns(batch, events)
         groups, columns = reduce_by(rows, columns)
@@ -138,7 +148,8 @@ class Feeder:
                 columns["limbs"] = exact.split(np.where(there, numbers, 0.0))
         return columns
 
-    def _things(self, batch: EventBatch, events: Int64, places: Int64, matched: Array) -> Things:
+    def _things(self, chosen: _Chosen, places: Int64) -> Things:
+        batch, events = chosen.batch, chosen.events
         measure = self.rule.measure
         size = len(events)
         numbers = np.full(size, np.nan)
@@ -152,7 +163,7 @@ class Feeder:
             batch.time_ms[events],
             [batch.ids[event] for event in events.tolist()],
             places,
-            matched[events],
+            chosen.matched[events],
             numbers,
             values,
         )
@@ -182,4 +193,3 @@ def fields_of(rule: Rule, stream: Stream) -> Mapping[str, bool]:
     if rule.measure.field is not None:
         fields[rule.measure.field] = fields.get(rule.measure.field, False) or kind in (Kind.DISTINCT, Kind.NOW_DISTINCT)
     return fields
-

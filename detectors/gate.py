@@ -153,9 +153,7 @@ class Gate:
         late: Bool = time_ms < before - self.lateness_ms
         return late
 
-    def _one_by_one(
-        self, streams: Sequence[str], ids: Sequence[str], time_ms: Int64, tables: dict[str, Seen]
-    ) -> Int64:
+    def _one_by_one(self, streams: Sequence[str], ids: Sequence[str], time_ms: Int64, tables: dict[str, Seen]) -> Int64:
         verdict = np.zeros(len(ids), np.int64)
         newest = self.newest_ms
         for row, (stream, id_, time) in enumerate(zip(streams, ids, time_ms.tolist(), strict=True)):

@@ -54,12 +54,13 @@ def read_times(parts: Mapping[str, Place], rule: Place) -> dict[str, int]:
     spans = {name: _DEFAULTS_MS[name] for name, _, _ in _TIMES.values()}
     given = {key: read_duration(parts[key], zero=zero) for key, (_, zero, _) in _TIMES.items() if key in parts}
     spans |= {_TIMES[key][0]: span_ms for key, span_ms in given.items() if span_ms is not None}
-    if None in given.values():
-        return spans  # what follows compares them, and would only repeat the mistake
+    refused = {key for key, span_ms in given.items() if span_ms is None}
+    if "hop" in refused:
+        return spans  # nothing to compare the others with
     hop_ms = spans["hop_ms"]
     hop = format_duration(hop_ms)
     for key, (name, _, on_boundaries) in _TIMES.items():
-        if on_boundaries and spans[name] % hop_ms:
+        if on_boundaries and key not in refused and spans[name] % hop_ms:
             said = parts[key].value if key in parts else f"{format_duration(spans[name])} (the default)"
             parts.get(key, parts.get("hop", rule)).refuse(f'"{key}" {said} is not a multiple of "hop" {hop}')
     if spans["window_ms"] > HOPS_MAX * hop_ms:

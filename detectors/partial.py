@@ -98,9 +98,7 @@ def reduce_by(groups: Int64, columns: Mapping[str, Array]) -> tuple[Int64, dict[
     }
 
 
-def unique_pairs(
-    rows: Int64, codes: npt.NDArray[np.uint64]
-) -> tuple[Int64, npt.NDArray[np.uint64]]:
+def unique_pairs(rows: Int64, codes: npt.NDArray[np.uint64]) -> tuple[Int64, npt.NDArray[np.uint64]]:
     """Keep each (row, code) once, and of a row with very many codes only the smallest ones.
 
     The k smallest hashes of a union are those of the parts' k smallest (Bar-Yossef et al., *Counting Distinct
@@ -124,9 +122,7 @@ def merge(partials: Sequence[Partial]) -> Partial:
     if len(partials) == 1:
         return partials[0]
     rows: dict[Key, int] = {}
-    mapped = [
-        np.array([rows.setdefault(key, len(rows)) for key in partial.keys], np.int64) for partial in partials
-    ]
+    mapped = [np.array([rows.setdefault(key, len(rows)) for key in partial.keys], np.int64) for partial in partials]
     groups, columns = reduce_by(
         np.concatenate(mapped),
         {name: np.concatenate([p.columns[name] for p in partials]) for name in partials[0].columns},

@@ -29,7 +29,7 @@ def matches(conditions: Sequence[Condition], fields: Mapping[str, Field], batch:
 
 
 def _holds(condition: Condition, type_: FieldType, column: Column) -> Bool:
-    """Compare one column. A missing number is NaN, a missing text has code 0: neither equals or compares with anything."""
+    """Compare one column. A missing number is NaN, a missing text has code 0: neither is equal to anything."""
     if condition.op in _COMPARE:
         assert column.numbers is not None
         return _COMPARE[condition.op](column.numbers, float(condition.values[0]))

@@ -59,9 +59,7 @@ def decode(data: bytes) -> Report:
         raise ValueError(msg)
     stream, partition, partitions, next_offset, watermark_ms, idle, silent_ms, fingerprints, panes = told[1:]
     partials = [Partial.of(pane) for pane in panes]
-    return Report(
-        stream, partition, partitions, next_offset, watermark_ms, idle, silent_ms, fingerprints, partials
-    )
+    return Report(stream, partition, partitions, next_offset, watermark_ms, idle, silent_ms, fingerprints, partials)
 
 
 def judge_of(rule: str, judges: int) -> int:

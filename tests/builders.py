@@ -18,12 +18,17 @@ from detectors.vocabulary import STREAMS, FieldType
 from streams.pack import pack, unpack
 
 
+def code(value: str | float) -> int:
+    """Code a value of a column: 1 and 1.0 are one number."""
+    return code_of(value if isinstance(value, str) else repr(float(value)))
+
+
 def batch(stream: str, events: Sequence[Mapping[str, Any]]) -> EventBatch:
     """Make columns of events given as dicts, every declared field, the plain way."""
     columns = {}
     for name, field in STREAMS[stream].fields.items():
         values = [event.get(name) for event in events]
-        codes = np.array([0 if value is None else code_of(value) for value in values], np.uint64)
+        codes = np.array([0 if value is None else code(value) for value in values], np.uint64)
         numbers = None
         if field.type is not FieldType.STRING:
             numbers = np.array([np.nan if value is None else float(value) for value in values], np.float64)

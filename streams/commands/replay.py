@@ -1,4 +1,4 @@
-"""`tocsin replay`: what would have been raised in March?"""
+"""`tocsin replay`: what the rules would have raised in March."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ import time
 from collections import Counter
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, NoReturn, TextIO
 
 import click
+
+from streams.commands.options import Duration
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -23,31 +25,16 @@ if TYPE_CHECKING:
 SHOWN_MAX = 5  # refused lines shown one by one; the rest are counted
 
 
-class Duration(click.ParamType):
-    """A span of time as rule files write it: 30s, 5m."""
-
-    name = "duration"
-
-    def convert(self, value: str | int, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """Read as milliseconds."""
-        from detectors.durations import parse_duration
-
-        if isinstance(value, int):
-            return value
-        try:
-            return parse_duration(value)
-        except ValueError as error:
-            self.fail(f"{value!r} {error}", param, ctx)
-
-
 @click.command()
 @click.argument("files", nargs=-1, required=True, metavar="FILE…")
 @click.option("--rules", "rule_paths", required=True, multiple=True, type=click.Path(exists=True, path_type=Path),
               help="Rule file or folder; may be given several times.")  # fmt: skip
-@click.option("--alerts", type=click.Path(dir_okay=False, path_type=Path), help="Write alert records here, not to stdout.")
+@click.option("--alerts", type=click.Path(dir_okay=False, path_type=Path),
+              help="Write alert records here, not to standard output.")  # fmt: skip
 @click.option("--map", "map_path", type=click.Path(exists=True, dir_okay=False, path_type=Path),
               help="How to read the rows of a foreign CSV file.")  # fmt: skip
-@click.option("--lateness", type=Duration(), default=0, help="How far behind the newest event one may come.  [default: 0s]")
+@click.option("--lateness", type=Duration(), default=0,
+              help="How far behind the newest event one may come.  [default: 0s]")  # fmt: skip
 @click.option("--stream", help="The stream of files whose name does not tell it.")
 @click.option("--sort", is_flag=True, help="Sort all events by time first.")
 @click.option("--drain", is_flag=True, help="Go on after the last event until all is green, at most a day.")
@@ -116,7 +103,7 @@ def command(
         except (WrongInputError, TooManyEventsError) as error:
             _stop(context, str(error), 2)
         except BrokenPipeError:  # the reader has seen enough, as `head` does
-            sys.stdout = None  # type: ignore[assignment]  # nothing more is flushed into it at exit
+            sys.stdout = None  # nothing more is flushed into it at exit
             context.exit(0)
         except KeyboardInterrupt:
             out.flush()
@@ -160,7 +147,7 @@ def _known_stream(stream: str | None) -> None:
         raise click.BadParameter(f"unknown stream '{stream}'.{hint}", param_hint="'--stream'")
 
 
-def _stop(context: click.Context, message: str, code: int) -> None:
+def _stop(context: click.Context, message: str, code: int) -> NoReturn:
     click.echo(f"tocsin replay: {message}", err=True)
     context.exit(code)
 
@@ -178,15 +165,18 @@ def _letter(refusal: Refusal) -> bytes:
 
     import msgspec
 
-    return msgspec.json.encode(
-        {
-            "file": refusal.file,
-            "line": refusal.line,
-            "reason": refusal.reason,
-            "detail": refusal.detail,
-            "bytes": base64.b64encode(refusal.raw).decode(),
-        }
-    ) + b"\n"
+    return (
+        msgspec.json.encode(
+            {
+                "file": refusal.file,
+                "line": refusal.line,
+                "reason": refusal.reason,
+                "detail": refusal.detail,
+                "bytes": base64.b64encode(refusal.raw).decode(),
+            }
+        )
+        + b"\n"
+    )
 
 
 class _Talk:

@@ -119,7 +119,8 @@ def test_agrees_with_the_oracle(seed: int, tmp_path: Path) -> None:
 RULES = """
 version: 1
 rules:
-  - {id: surge, title: {en: Surge, zh: 激增}, stream: complaints, measure: count, by: [region], window: 10s, levels: {red: 2}}
+  - {id: surge, title: {en: Surge, zh: 激增}, stream: complaints, measure: count, by: [region], window: 10s,
+     levels: {red: 2}}
 """
 EVENT = '{{"id": "{}", "time": "2026-03-01T09:00:{:02}Z", "category": "billing", "region": "长沙"}}\n'
 

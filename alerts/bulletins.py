@@ -1,0 +1,135 @@
+"""The text of a customer notice, from a template file, in Chinese and English.
+
+A template is a TOML file: how soon the next update is promised, and for each language the headline, what happened,
+what customers may notice, what we do, what agents should say, and the all-clear. The frame around them is here.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from datetime import tzinfo
+from enum import StrEnum
+from functools import cache
+from pathlib import Path
+
+import msgspec
+
+from alerts.records import AlertRecord, words
+from alerts.texts import LANGUAGES, Language, Word, duration, fill, key_value, moment
+
+SHIPPED = Path(__file__).parent / "templates"
+
+_PLACE_FIELDS = ("region", "outlet")  # the only fields of a key that customers are told: none of them names a person
+_SOMEWHERE: Mapping[Language, str] = {"en": "some areas", "zh": "部分地区"}
+
+
+class Kind(StrEnum):
+    """What a bulletin says: the first word, news on it, or that all is well again."""
+
+    FIRST = "first"
+    UPDATE = "update"
+    ALL_CLEAR = "all-clear"
+
+
+class Phrases(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One language of a template. The names of alert texts may be used, and `{where}` and `{since}`."""
+
+    headline: str
+    what: str
+    effect: str
+    doing: str
+    agents: str
+    all_clear: str
+
+
+class Template(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A template as its file says it."""
+
+    update_minutes: int
+    zh: Phrases
+    en: Phrases
+
+    def phrases(self, language: Language) -> Phrases:
+        """Give the phrases of one language."""
+        return self.zh if language == "zh" else self.en
+
+
+class Bulletin(msgspec.Struct, frozen=True):
+    """What customers read, and what agents say to those who call; for one language."""
+
+    headline: str
+    body: str
+    agents: str
+
+
+_MARK: Mapping[Language, Mapping[Kind, str]] = {
+    "en": {Kind.FIRST: "", Kind.UPDATE: "Update: ", Kind.ALL_CLEAR: "All clear: "},
+    "zh": {Kind.FIRST: "", Kind.UPDATE: "【更新】", Kind.ALL_CLEAR: "【已恢复】"},
+}
+_FRAME: Mapping[Language, Mapping[Kind, str]] = {
+    "en": {
+        Kind.FIRST: (
+            "What happened: {what}\nWhere: {where}\nSince: {since}\nWhat you may notice: {effect}\n"
+            "What we are doing: {doing}\nNext update: within {update}, or as soon as all is well again."
+        ),
+        Kind.ALL_CLEAR: "{all_clear}\nWhere: {where}\nFrom {since} to {until}.\nWe apologise for the inconvenience.",
+    },
+    "zh": {
+        Kind.FIRST: (
+            "情况：{what}\n地区：{where}\n开始时间：{since}\n您可能遇到：{effect}\n"
+            "我们正在做：{doing}\n下次通报：{update}内，或恢复后立即通报。"
+        ),
+        Kind.ALL_CLEAR: "{all_clear}\n地区：{where}\n受影响时间：{since} 至 {until}。\n给您带来不便，敬请谅解。",
+    },
+}
+
+
+def write(template: Template, kind: Kind, record: AlertRecord, zone: tzinfo) -> dict[str, Bulletin]:
+    """Write a bulletin about the alert of `record` in every language, times in `zone`.
+
+    The next update is promised as a span from publication, not as a time of day: that stays true however long
+    the draft waits for approval.
+    """
+    return {language: _write(template, kind, record, zone, language) for language in LANGUAGES}
+
+
+def _write(template: Template, kind: Kind, record: AlertRecord, zone: tzinfo, language: Language) -> Bulletin:
+    frame = _FRAME[language]
+    word = _words(template, record, zone, language)
+    phrases = template.phrases(language)
+    spoken = {name: fill(getattr(phrases, name), word) for name in phrases.__struct_fields__}
+    return Bulletin(
+        headline=_MARK[language][kind] + spoken["headline"],
+        body=fill(frame.get(kind, frame[Kind.FIRST]), lambda name: spoken.get(name) or word(name)),
+        agents=spoken["all_clear" if kind is Kind.ALL_CLEAR else "agents"],
+    )
+
+
+def _words(template: Template, record: AlertRecord, zone: tzinfo, language: Language) -> Word:
+    of_alert = words(record, language)
+    of_notice = {
+        "where": _where(record, language),
+        "since": moment(record.started_ms, zone, timespec="minutes"),
+        "until": moment(record.time_ms, zone, timespec="minutes"),
+        "update": duration(template.update_minutes * 60_000, language),
+    }
+    return lambda name: of_notice.get(name) or of_alert(name)
+
+
+def _where(record: AlertRecord, language: Language) -> str:
+    places = [key_value(record.key[name], language) for name in _PLACE_FIELDS if record.key.get(name)]
+    return " ".join(places) or _SOMEWHERE[language]
+
+
+@cache
+def read_templates(folder: Path = SHIPPED) -> Mapping[str, Template]:
+    """Read every template of a folder, by name. Raise ValueError, naming the file, if one is not as it should be."""
+    return {file.stem: _read(file) for file in sorted(folder.glob("*.toml"))}
+
+
+def _read(file: Path) -> Template:
+    try:
+        return msgspec.convert(tomllib.loads(file.read_text(encoding="utf-8")), Template)
+    except (msgspec.ValidationError, ValueError) as error:
+        raise ValueError(f"{file.name}: {error}") from error

@@ -1,0 +1,168 @@
+"""The alert record: what one change of level looks like to the outside (topic `tocsin.alerts`, JSON lines)."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from hashlib import blake2b
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from alerts.texts import LANGUAGES, Language, Words, fill, in_languages
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from detectors.rules import Rule
+    from detectors.transition import Transition
+
+VERSION = 1
+
+Scalar = str | bool | int | float
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
+_EXACT_MAX = 2**53  # a greater float no longer names one integer
+
+_DEFAULT_SUMMARY: Mapping[str, str] = {"en": "{key}: {value}", "zh": "{key}：{value}"}
+
+
+class AlertRecord(msgspec.Struct, frozen=True):
+    """One change of level of one alert, fields in the order in which they are written.
+
+    `time` and `started` are RFC 3339 in UTC; `value` is None when it is not known; `key` goes by the rule's `by`.
+    """
+
+    alert: str
+    rule: str
+    key: dict[str, Scalar]
+    level: str
+    was: str
+    time: str
+    started: str
+    value: float | None
+    threshold: float
+    window_s: int | float
+    reason: str
+    title: dict[str, str]
+    summary: dict[str, str]
+    incident: str
+    version: int = VERSION
+
+    @property
+    def time_ms(self) -> int:
+        """The boundary at which the level changed, milliseconds since the epoch."""
+        return parse_time(self.time)
+
+    @property
+    def started_ms(self) -> int:
+        """The boundary at which the series left green, milliseconds since the epoch."""
+        return parse_time(self.started)
+
+
+_encoder = msgspec.json.Encoder()
+_decoder = msgspec.json.Decoder(AlertRecord)
+
+
+def alert_record(transition: Transition, rule: Rule) -> AlertRecord:
+    """Write a transition of `rule` down as the outside sees it. The same transition always gives the same record."""
+    key = {name: _scalar(value) for name, value in zip(rule.by, transition.key, strict=True)}
+    value = None if transition.value is None else float(transition.value)
+    window_s, rest_ms = divmod(rule.window_ms, 1000)
+    alert = alert_id(rule.id, key, transition.started_ms)
+    return AlertRecord(
+        alert=alert,
+        rule=rule.id,
+        key=key,
+        level=transition.level,
+        was=transition.was,
+        time=format_time(transition.time_ms),
+        started=format_time(transition.started_ms),
+        value=value,
+        threshold=float(transition.threshold),
+        window_s=rule.window_ms / 1000 if rest_ms else window_s,
+        reason=transition.reason,
+        title=in_languages(rule.title),
+        summary=_summary(rule, key, transition, value),
+        incident=incident_id(alert),
+    )
+
+
+def alert_id(rule: str, key: Mapping[str, Scalar], started_ms: int) -> str:
+    """Derive the id of an alert from the rule, the key in the order of `by`, and the boundary at which it left green.
+
+    >>> alert_id("complaint-surge", {"region": "长沙"}, 1_772_356_680_000)
+    '1ee1a6c110216594ad4d0b18c0d80ae9'
+    """
+    identity = _encoder.encode([rule, list(key.items()), started_ms])
+    return blake2b(identity, digest_size=16).hexdigest()
+
+
+def incident_id(alert: str) -> str:
+    """Derive the incident an alert belongs to: for now each alert is its own."""
+    return "inc-" + blake2b(alert.encode(), digest_size=6, person=b"incident").hexdigest()
+
+
+def encode(record: AlertRecord) -> bytes:
+    """Write a record as one line of JSON, without the line's end."""
+    return _encoder.encode(record)
+
+
+def decode(line: bytes) -> AlertRecord:
+    """Read a record back. Raise ValueError if it is not one."""
+    try:
+        record = _decoder.decode(line)
+        parse_time(record.time), parse_time(record.started)
+    except (msgspec.MsgspecError, ValueError) as error:
+        raise ValueError(f"not an alert record: {error}") from error
+    return record
+
+
+def words(record: AlertRecord, language: Language) -> Words:
+    """Give the words that templates about a record may use."""
+    window_ms = round(record.window_s * 1000)
+    return Words(language, record.key, record.level, record.value, record.threshold, window_ms)
+
+
+@lru_cache(maxsize=4096)
+def format_time(time_ms: int) -> str:
+    """Write a time in UTC, with milliseconds only where there are any.
+
+    >>> format_time(1_772_356_830_000), format_time(1_772_356_830_250)
+    ('2026-03-01T09:20:30Z', '2026-03-01T09:20:30.250Z')
+    """
+    stamp = (_EPOCH + timedelta(milliseconds=time_ms)).replace(tzinfo=None)
+    return stamp.isoformat(timespec="milliseconds" if time_ms % 1000 else "seconds") + "Z"
+
+
+@lru_cache(maxsize=4096)
+def parse_time(text: str) -> int:
+    """Read such a time back as milliseconds since the epoch. Raise ValueError for any other text.
+
+    >>> parse_time("2026-03-01T09:20:30.250Z")
+    1772356830250
+    """
+    time = datetime.fromisoformat(text)
+    if time.tzinfo is None:
+        raise ValueError(f"a time without an offset: {text!r}")
+    return (time - _EPOCH) // _MILLISECOND
+
+
+def _scalar(value: Scalar) -> Scalar:
+    """Write whole numbers without a fraction, so that 1 and 1.0 are one key with one id."""
+    if isinstance(value, (str, bool)):
+        return value
+    number = float(value)
+    return int(number) if number.is_integer() and abs(number) <= _EXACT_MAX else number
+
+
+def _summary(rule: Rule, key: Mapping[str, Scalar], transition: Transition, value: float | None) -> dict[str, str]:
+    templates = in_languages(rule.summary) if rule.summary else _DEFAULT_SUMMARY
+    return {
+        language: fill(
+            templates[language],
+            Words(language, key, transition.level, value, transition.threshold, rule.window_ms),
+        )
+        for language in LANGUAGES
+    }

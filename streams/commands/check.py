@@ -1,0 +1,96 @@
+"""`tocsin check`: every mistake in every rule file, each at its place."""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import asdict
+from itertools import groupby
+from operator import attrgetter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from streams.rulefile import RuleSet
+    from streams.yamlfile import Located
+
+SOURCE_LEN_MAX = 160
+
+
+@click.command()
+@click.argument("rules", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+@click.option("--output", type=click.Choice(["text", "json"]), default="text", help="How the answer is written.")
+@click.option("--quiet", is_flag=True, help="Write nothing to standard error.")
+@click.pass_context
+def command(context: click.Context, rules: tuple[Path, ...], output: str, *, quiet: bool) -> None:
+    r"""Check rule files, and folders of them; exit 1 if anything is wrong.
+
+    Every mistake is a line FILE:LINE:COLUMN: PATH: MESSAGE on standard output.
+
+    \b
+    tocsin check rules/
+    tocsin check rules/network.yaml mine.yaml --output json
+    """
+    from streams.rulefile import load
+
+    found = load(rules)
+    if output == "json":
+        click.echo(_as_json(found))
+    else:
+        for file, problems in groupby(found.problems, key=attrgetter("file")):
+            lines = [] if quiet else _lines(Path(file))
+            for problem in problems:
+                click.echo(str(problem))
+                click.echo(_pointer(problem, lines), err=True, nl=False)
+    if not quiet:
+        click.echo(_verdict(found), err=True)
+    context.exit(1 if found.problems else 0)
+
+
+def _as_json(found: RuleSet) -> str:
+    answer = {
+        "ok": not found.problems,
+        "rules": len(found.rules),
+        "files": len(found.files),
+        "test_files": len(found.test_files),
+        "problems": [asdict(problem) for problem in found.problems],
+    }
+    return json.dumps(answer, ensure_ascii=False, indent=2)
+
+
+def _verdict(found: RuleSet) -> str:
+    if found.problems:
+        return f"{_count(len(found.problems), 'problem')} in {_count(len({p.file for p in found.problems}), 'file')}"
+    tests = f" and {_count(len(found.test_files), 'test file')}" if found.test_files else ""
+    return f"ok: {_count(len(found.rules), 'rule')} in {_count(len(found.files), 'file')}{tests}"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def _lines(file: Path) -> list[str]:
+    """Read a file to show parts of it; what cannot be read is not shown."""
+    try:
+        return file.read_bytes().decode("utf-8-sig", "replace").split("\n")
+    except OSError:
+        return []
+
+
+def _pointer(problem: Located, lines: Sequence[str]) -> str:
+    """Show the source line with a caret under the mistake; nothing if the line cannot be shown."""
+    from detectors.places import printable
+
+    source = lines[problem.line - 1].rstrip("\r") if problem.line <= len(lines) else ""
+    if not source.strip() or len(source) > SOURCE_LEN_MAX:
+        return ""
+    before = printable(source[: problem.column - 1].replace("\t", " "))
+    return f"    {printable(source.replace(chr(9), ' '))}\n    {' ' * _width(before)}^\n"
+
+
+def _width(text: str) -> int:
+    """Count the columns of a terminal that a text takes: a Chinese character takes two."""
+    return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)

@@ -1,0 +1,71 @@
+"""What commands that run the service have in common: settings and rules into a service, troubles into exit codes."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from streams.service import Service
+    from streams.settings import Settings
+
+
+def configured(path: Path | None, *, broker: str | None, rules: Path | None, web_port: int | None) -> Service:
+    """Read settings, with what the command line says over them, and join a service."""
+    from streams.settings import SettingsError, bootstrap_of, read_settings
+
+    given: dict[str, Any] = {}
+    if broker is not None:
+        try:
+            given["broker"] = bootstrap_of(broker)
+        except ValueError as error:
+            raise SettingsError(f"--broker: {error}") from error
+    if rules is not None:
+        given["rules"] = rules
+    settings = read_settings(path, given)
+    if web_port is not None:
+        settings = settings.model_copy(update={"web": settings.web.model_copy(update={"port": web_port})})
+    return joined(settings, clock=lambda: time.time_ns() // 1_000_000)
+
+
+def joined(settings: Settings, *, clock: Callable[[], int]) -> Service:
+    """Read the rules that the settings name, and join a service. Raise SettingsError if any rule is wrong."""
+    from streams.rulefile import load
+    from streams.service import Service
+    from streams.settings import SettingsError
+
+    found = load([settings.rules])
+    if found.problems:
+        raise SettingsError("\n".join(map(str, found.problems)))
+    if not found.rules:
+        raise SettingsError(f"{settings.rules}: no rules")
+    return Service(settings, found.rules, clock=clock)
+
+
+@contextmanager
+def ending(context: click.Context, name: str) -> Iterator[None]:
+    """Turn what the user can mend into one clear line and its exit code."""
+    from aiokafka.errors import KafkaConnectionError
+
+    from streams.settings import SettingsError
+    from streams.topics import BrokerUnreachable, TopicError
+    from streams.web import ExposedError
+
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.WARNING)
+    try:
+        yield
+    except (SettingsError, TopicError, ExposedError) as error:
+        click.echo("\n".join(f"{name}: {line}" for line in str(error).splitlines()), err=True)
+        context.exit(2)
+    except (BrokerUnreachable, KafkaConnectionError) as error:
+        click.echo(f"{name}: {error}", err=True)
+        context.exit(3)
+    except OSError as error:
+        click.echo(f"{name}: {error.strerror or error}", err=True)
+        context.exit(3)

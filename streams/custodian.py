@@ -1,0 +1,264 @@
+"""The custodian: keeps the stages of the partitions in our hands, with their state and their offsets.
+
+A partition's state and the offset where it goes on are one snapshot, written after everything that follows from it is
+safe. Whoever is given the partition takes up the newest snapshot and reads on from there; a run of records that got
+lost on the way is noticed and read again. Kafka's committed offsets and Faust's acknowledgements play no part.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Protocol
+
+from streams.custody import Custody, Refusal, admit
+from streams.hosting import DataLost, Progress, Tally, Wiring
+from streams.snapshots import Place, Shelf, Snapshot, SnapshotError
+from streams.watchdog import PartitionSigns
+
+if TYPE_CHECKING:
+    from streams.fetches import Fetched
+    from streams.logends import LogEnds
+    from streams.publisher import Publisher
+    from streams.snapshots import SnapshotStore
+    from streams.stage import Outgoing, Stage
+
+SNAPSHOT_BYTES_PER_S = 4_000_000
+"""What a partition may spend on snapshots: a state larger than this times the interval is written less often."""
+
+_SEEK_AGAIN_S = 5.0
+_SEEKS_MAX = 10
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """How the custodian speaks with Kafka. Whoever makes them starts and stops them."""
+
+    publisher: Publisher
+    store: SnapshotStore
+    ends: LogEnds
+
+
+class Reader(Protocol):
+    """Who brings the records and hears of failures."""
+
+    async def take_up(self, partition: Place, offset: int) -> None:
+        """Read a partition from an offset on."""
+
+    def fail(self, reason: BaseException) -> None:
+        """Hear of what cannot be gone on from."""
+
+
+class Custodian:
+    """Keeps the partitions that it is told to restore, until it is told to let go."""
+
+    def __init__(self, wirings: Iterable[Wiring], links: Links, reader: Reader, *, clock: Callable[[], int]) -> None:
+        self.tally = Tally()
+        self._wirings = {wiring.topic: wiring for wiring in wirings}
+        self._links = links
+        self._reader = reader
+        self._clock = clock
+        self._held: dict[Place, Custody] = {}
+
+    def position(self, partition: Place) -> int | None:
+        """Say where a restored partition goes on; None if it is not in our hands."""
+        held = self._held.get(partition)
+        return None if held is None else held.next_offset
+
+    def progress(self) -> list[Progress]:
+        """Say how far each partition is."""
+        return [
+            Progress(*held.place, held.next_offset, held.end_offset, held.durable_offset)
+            for held in list(self._held.values())
+        ]
+
+    def signs(self) -> list[PartitionSigns]:
+        """Say how far each partition is behind and when it moved, for the watchdog (from any thread)."""
+        return [
+            PartitionSigns(str(held.place), held.end_offset - held.next_offset, held.moved_s)
+            for held in list(self._held.values())
+        ]
+
+    # Taking partitions up and giving them up.
+
+    async def restore(self, assigned: Iterable[Place]) -> None:
+        """Take partitions up: newest snapshot, then the records after it.
+
+        Raises `DataLost` and `SnapshotError` with advice for the operator.
+        """
+        partitions = sorted(assigned)
+        if not partitions:
+            return
+        shelf = await self._links.store.read(partitions)
+        counts = {topic: await self._links.publisher.partitions_of(topic) for topic in {tp.topic for tp in partitions}}
+        starts = await self._links.ends.first(partitions)
+        ends = await self._links.ends.next(partitions)
+        for partition in partitions:
+            held = self._restored(partition, shelf, counts[partition.topic], starts[partition], ends[partition])
+            self._held[partition] = held
+            await self._reader.take_up(partition, held.next_offset)
+
+    def _restored(self, place: Place, shelf: Shelf, partitions: int, start: int, end: int) -> Custody:
+        stage = self._wirings[place.topic].make(place.partition, partitions)
+        snapshot = shelf.newest(place, end_offset=end)
+        last_sequence = shelf.last_sequence(place)
+        if snapshot is None:
+            if last_sequence >= 0:
+                raise DataLost(
+                    f"{place}: no snapshot fits the log, which ends at {end}: the topic was made anew, or the "
+                    "snapshots are damaged; another application id rebuilds the state from the log"
+                )
+            self.tally.rebuilds += 1
+        else:
+            _load(stage, snapshot, partitions)
+            self.tally.restores += 1
+        held = Custody(
+            place=place,
+            partitions=partitions,
+            stage=stage,
+            next_offset=start if snapshot is None else snapshot.next_offset,
+            sequence=last_sequence + 1,
+            end_offset=end,
+            moved_s=time.monotonic(),
+            durable_offset=None if snapshot is None else snapshot.next_offset,
+        )
+        self._skip_missing(held, start)
+        return held
+
+    def _skip_missing(self, held: Custody, start: int) -> bool:
+        """Go on at the start of the log if that is past where we should go on; say whether it is."""
+        missing = start - held.next_offset
+        if missing <= 0:
+            return False
+        self.tally.missing += missing
+        held.next_offset = start
+        _log.error("%s: %d records were deleted before they were read: retention is too short", held.place, missing)
+        return True
+
+    async def let_go(self, timeout_s: float) -> None:
+        """Give all partitions up. Last snapshots are written as far as time allows: an older one serves as well."""
+        given_up = [held for held in self._held.values() if held.changed]
+        self._held.clear()
+        if not given_up:
+            return
+        writing = [asyncio.create_task(self._write_snapshot(held)) for held in given_up]
+        _, late = await asyncio.wait(writing, timeout=timeout_s)
+        for task in late:
+            task.cancel()
+        for outcome in await asyncio.gather(*writing, return_exceptions=True):
+            if isinstance(outcome, BaseException):
+                _log.warning("a last snapshot was not written; the records since are read again: %r", outcome)
+
+    # Records and time.
+
+    async def take(self, fetched: Fetched) -> None:
+        """Feed a run of records to its stage, if it is ours and news; send what follows."""
+        held = self._held.get(Place(fetched.chunk.topic, fetched.chunk.partition))
+        if held is None:
+            return  # not restored yet, or given up: it is read again by whoever takes the partition up
+        async with held.lock:
+            if self._held.get(held.place) is not held:
+                return  # given up while we waited for the lock
+            chunk = admit(fetched, held.next_offset)
+            if chunk is Refusal.REPEAT:
+                self.tally.repeats += 1
+            elif chunk is Refusal.JUMP:
+                await self._go_back(held, fetched.first_offset)
+            else:
+                held.taken(chunk, time.monotonic())
+                await self._let(held, partial(held.stage.feed, chunk, self._clock()))
+
+    async def beat(self) -> None:
+        """Let every stage know that time passes; send what follows."""
+        for held in list(self._held.values()):
+            async with held.lock:
+                await self._let(held, partial(held.stage.beat, self._clock()))
+
+    async def _let(self, held: Custody, act: Callable[[], list[Outgoing]]) -> None:
+        """Let a stage act and send what follows. Broken off in between, its state must never be written down."""
+        try:
+            for record in act():
+                held.changed = True
+                future = await self._links.publisher.send(record)
+                held.pending.add(future)
+                future.add_done_callback(partial(self._sent, held))
+        except BaseException:
+            held.spoilt = True
+            raise
+
+    def _sent(self, held: Custody, future: asyncio.Future[object]) -> None:
+        held.pending.discard(future)
+        reason = ConnectionError("a record was given up") if future.cancelled() else future.exception()
+        if reason is not None:
+            held.spoilt = True
+            self._reader.fail(reason)
+
+    async def _go_back(self, held: Custody, arrived: int) -> None:
+        now_s = time.monotonic()
+        if held.sought_s is not None and now_s - held.sought_s < _SEEK_AGAIN_S:
+            return  # on its way: what was under way before the seek still arrives
+        if held.sought_s is not None:
+            starts = await self._links.ends.first([held.place])
+            if self._skip_missing(held, starts[held.place]):
+                held.seeks = 0
+        held.sought_s = now_s
+        held.seeks += 1
+        if held.seeks > _SEEKS_MAX:
+            raise DataLost(f"{held.place}: asked for offset {held.next_offset}, got {arrived}, {_SEEKS_MAX} times over")
+        self.tally.jumps += 1
+        await self._reader.take_up(held.place, held.next_offset)
+
+    # Snapshots and ends.
+
+    async def write_snapshots(self) -> None:
+        """Write a snapshot of each partition that changed since its last one."""
+        for held in list(self._held.values()):
+            if held.changed and time.monotonic() >= held.due_s:
+                await self._write_snapshot(held)
+
+    async def _write_snapshot(self, held: Custody) -> None:
+        async with held.lock:
+            if held.spoilt:
+                return
+            snapshot = Snapshot(held.place, held.partitions, held.next_offset, held.sequence, held.stage.dump())
+            held.sequence += 1
+            held.changed = False
+            held.due_s = time.monotonic() + len(snapshot.blob) / SNAPSHOT_BYTES_PER_S
+            unsafe = list(held.pending)
+        if unsafe:
+            await asyncio.wait(unsafe)
+        if held.spoilt:  # one of them was not written: the run is ending
+            return
+        await self._links.store.write(snapshot)
+        held.durable_offset = snapshot.next_offset
+        self.tally.snapshots += 1
+
+    async def ask_ends(self) -> None:
+        """Ask the broker how long the logs are by now."""
+        partitions = list(self._held)
+        if not partitions:
+            return
+        ends = await self._links.ends.next(partitions)
+        now_s = time.monotonic()
+        for partition, end in ends.items():
+            held = self._held.get(Place(*partition))
+            if held is not None:
+                held.heard(end, now_s)
+
+
+def _load(stage: Stage, snapshot: Snapshot, partitions: int) -> None:
+    if snapshot.partitions != partitions:
+        raise SnapshotError(
+            f"{snapshot.place}: the state was made for {snapshot.partitions} partitions and the topic has {partitions} "
+            "now; another application id rebuilds the state from the log"
+        )
+    try:
+        stage.load(snapshot.blob)
+    except ValueError as reason:
+        raise SnapshotError(f"{snapshot.place}: the stage does not take its snapshot up: {reason}") from reason

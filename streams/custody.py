@@ -1,0 +1,83 @@
+"""One partition in our hands: its stage, where it goes on, and which runs of records are news to it."""
+
+from __future__ import annotations
+
+import asyncio
+from bisect import bisect_left
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from streams.stage import Chunk
+
+if TYPE_CHECKING:
+    from streams.fetches import Fetched
+    from streams.snapshots import Place
+    from streams.stage import Stage
+
+
+class Refusal(Enum):
+    """Why a run of records is not taken."""
+
+    REPEAT = "repeat"  # all of it was counted in before
+    JUMP = "jump"  # something before it was thrown away on the way to us: it has to be read again
+
+
+def admit(fetched: Fetched, next_offset: int) -> Chunk | Refusal:
+    """Give what of a run is news where `next_offset` is expected: all of it, its end, or nothing and why."""
+    chunk = fetched.chunk
+    if fetched.first_offset > next_offset:
+        return Refusal.JUMP
+    if chunk.next_offset <= next_offset:
+        return Refusal.REPEAT
+    known = bisect_left(chunk.offsets, next_offset)
+    if not known:
+        return chunk
+    return Chunk(
+        topic=chunk.topic,
+        partition=chunk.partition,
+        values=chunk.values[known:],
+        offsets=chunk.offsets[known:],
+        timestamps_ms=chunk.timestamps_ms[known:],
+        next_offset=chunk.next_offset,
+    )
+
+
+@dataclass(slots=True, eq=False)
+class Custody:
+    """A restored partition.
+
+    `lock` is held from feeding the stage until all that follows is in the producer's hands, so that a snapshot never
+    covers a record whose consequences were not even sent. Times ending in `_s` are of the monotonic clock.
+    """
+
+    place: Place
+    partitions: int  # of the topic
+    stage: Stage
+    next_offset: int
+    sequence: int  # of the next snapshot
+    end_offset: int  # as last heard
+    moved_s: float  # when records were last taken, or there were none to take
+    durable_offset: int | None = None  # where the last snapshot goes on
+    changed: bool = False  # since the last snapshot
+    due_s: float = 0.0  # when the next snapshot may be written
+    sought_s: float | None = None  # when a jump made us seek back; None while all is contiguous
+    seeks: int = 0  # in a row, for the same offset
+    spoilt: bool = False  # the state says more than was sent: it must not be written down
+    pending: set[asyncio.Future[object]] = field(default_factory=set)  # sent, not acknowledged
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    def taken(self, chunk: Chunk, now_s: float) -> None:
+        """Note that `chunk` is being counted in."""
+        self.next_offset = chunk.next_offset
+        self.end_offset = max(self.end_offset, chunk.next_offset)
+        self.moved_s = now_s
+        self.changed = True
+        self.sought_s = None
+        self.seeks = 0
+
+    def heard(self, end_offset: int, now_s: float) -> None:
+        """Note where the log ends; with nothing to take, standing still is no standstill."""
+        if self.end_offset <= self.next_offset:
+            self.moved_s = now_s
+        self.end_offset = max(end_offset, self.next_offset)

@@ -1,0 +1,250 @@
+"""Bytes to typed events, thousands at once; what cannot be used is refused, one by one, with its reason.
+
+Each record is decoded on its own by msgspec (joining them into one array was measured to gain nothing, and would let
+one record change the meaning of its neighbour). `surface` then proves for the whole run that nothing was skipped; what
+it cannot prove, and what msgspec refused, goes through the strict reading of `faults`. The answer for one record never
+depends on the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import reduce
+from itertools import compress
+from operator import or_
+from sys import getrefcount
+from typing import Any, Final, Literal, TypeAlias
+
+import msgspec
+import numpy as np
+
+from detectors.batch import Int64
+from detectors.vocabulary import Stream
+from streams import surface
+from streams.event_types import MISSING, YEAR_10000_S, Event, event_type
+from streams.faults import Fault, Fields, Reason, find_fault, find_time_fault, quote, read_object
+from streams.instants import parse_instant, to_ms
+from streams.runs import Run, cut
+from streams.surface import MSGSPEC_ERRORS
+
+AHEAD_MS_MAX: Final = 300_000
+
+_Decode: TypeAlias = Callable[[bytes], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """An event that cannot be used: line `part` (from 0) of value `index`. `detail` may quote the event: it is data.
+
+    `stream` is empty where a mixed file does not tell.
+    """
+
+    index: int
+    part: int
+    stream: str
+    reason: Reason
+    detail: str
+    raw: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """What some records held, in order. `origin` says for each event which value it came from.
+
+    `heartbeats` are (index, time_ms) of the records that only say that their stream is alive.
+    """
+
+    events: list[Event] = field(default_factory=list)
+    origin: Int64 = field(default_factory=lambda: np.empty(0, np.int64))
+    time_ms: Int64 = field(default_factory=lambda: np.empty(0, np.int64))
+    refused: list[Refused] = field(default_factory=list)
+    heartbeats: list[tuple[int, int]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class _Heartbeat:
+    stream: str
+    time: Any
+
+
+@dataclass(frozen=True, slots=True)
+class _Refusal:
+    stream: str
+    fault: Fault
+    time: float = 0.0  # none of its own; in bounds, so that a run has a time everywhere
+
+
+_Outcome: TypeAlias = Event | _Heartbeat | _Refusal
+
+
+class Decoder:
+    """Decodes the records of one stream. Not for two threads at once."""
+
+    def __init__(self, stream: Stream) -> None:
+        """Build the event type of `stream`."""
+        self._default: Stream | None = stream
+        self._streams: Mapping[str, Stream] | None = None
+        one = event_type(stream)
+        self._attempts: list[_Decode] = [msgspec.json.Decoder(one).decode]
+        self._types: dict[str, type[Event]] = {stream.name: one}
+        self._names: dict[type, str] = {one: stream.name}
+        self._keys: dict[type, int] = {one: len(one.__struct_fields__)}
+
+    def stream_of(self, event: Event) -> str:
+        """Name the stream of an event that this decoder made."""
+        return self._names[type(event)]
+
+    def has_made(self, event: Event) -> bool:
+        """Say whether an event is of a type of this decoder's."""
+        return type(event) in self._names
+
+    def decode(self, values: Sequence[bytes | None], *, now_ms: Sequence[int] | None = None) -> Decoded:
+        """Decode records of one object each, or of several separated by newlines. Nothing they hold raises.
+
+        `now_ms` is parallel to `values`: an event more than five minutes after it is refused. None checks nothing.
+        """
+        events: list[Event] = []
+        refused: list[Refused] = []
+        heartbeats: list[tuple[int, int]] = []
+        origins, times = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
+        for run in cut(values):
+            outcomes, others = self._read(run)
+            time_ms = to_ms([outcome.time for outcome in outcomes])
+            others |= self._refuse_times(run, outcomes, time_ms, now_ms)
+            for at in sorted(others):
+                outcome = outcomes[at]
+                if isinstance(outcome, _Refusal):
+                    fault, place = outcome.fault, (int(run.origin[at]), int(run.part[at]))
+                    refused.append(Refused(*place, outcome.stream, fault.reason, fault.detail, run.pieces[at]))
+                else:
+                    heartbeats.append((int(run.origin[at]), int(time_ms[at])))
+            keep = np.ones(len(outcomes), bool)
+            keep[list(others)] = False
+            events += compress(outcomes, keep.tolist()) if others else outcomes
+            origins.append(run.origin[keep])
+            times.append(time_ms[keep])
+        return Decoded(events, np.concatenate(origins), np.concatenate(times), refused, heartbeats)
+
+    def _refuse_times(self, run: Run, outcomes: list[Any], time_ms: Int64, now_ms: Sequence[int] | None) -> set[int]:
+        """Put refusals in place of what is outside the years 1970 to 9999 or ahead of now; return where."""
+        outside = (time_ms < 0) | (time_ms >= YEAR_10000_S * 1000)
+        wrong = outside
+        if now_ms is not None:
+            wrong = outside | (time_ms > np.asarray(now_ms, np.int64)[run.origin] + AHEAD_MS_MAX)
+        places = set(np.flatnonzero(wrong).tolist())
+        for at in places:
+            if outside[at]:
+                fault = Fault(Reason.BAD_VALUE, "time is not within the years 1970 to 9999")
+            else:
+                fault = Fault(Reason.FUTURE, "time is more than 5 minutes ahead of now")
+            outcome = outcomes[at]
+            stream = outcome.stream if isinstance(outcome, _Heartbeat) else self.stream_of(outcome)
+            outcomes[at] = _Refusal(stream, fault)
+        return places
+
+    def _read(self, run: Run) -> tuple[list[Any], set[int]]:
+        """Decode a run: an outcome for each piece, and where they are not events."""
+        outcomes, failed, unset = _attempt(self._attempts[0], run.pieces)
+        for decode in self._attempts[1:]:
+            again, still, more = _attempt(decode, [run.pieces[at] for at in failed])
+            for at, event in zip(failed, again, strict=True):
+                outcomes[at] = event
+            failed, unset = [failed[at] for at in still], unset + more
+        others = set()
+        for at in [*failed, *self._suspects(run, outcomes, failed, unset)]:
+            outcomes[at] = outcome = self._read_strictly(run.pieces[at], outcomes[at])
+            if not isinstance(outcome, Event):
+                others.add(at)
+        return outcomes, others
+
+    def _suspects(self, run: Run, outcomes: list[Any], failed: list[int], unset: int) -> list[int]:
+        """Find the decoded pieces that may hold something nobody has read."""
+        pieces, joined, events, places = run.pieces, run.joined, outcomes, list(range(len(outcomes)))
+        if failed:
+            places = sorted(set(places).difference(failed))
+            pieces, events = [pieces[at] for at in places], [outcomes[at] for at in places]
+            joined = b"\n".join(pieces)
+        if not pieces or surface.is_all_known(pieces, joined, self._full(events) - unset):
+            return []
+        keys = [self._keys[type(event)] - msgspec.structs.astuple(event).count(MISSING) for event in events]
+        odd, crowded = surface.find_suspects(pieces, keys)
+        return [places[at] for at in [*odd, *(at for at in crowded if not surface.is_flat(pieces[at]))]]
+
+    def _full(self, events: Sequence[Event]) -> int:
+        """Count the keys these events would have with every field set."""
+        if len(self._keys) == 1:
+            return len(events) * next(iter(self._keys.values()))
+        return sum(map(self._keys.__getitem__, map(type, events)))
+
+    def _read_strictly(self, raw: bytes, event: Event | None) -> _Outcome:
+        fields = read_object(raw)
+        nowhere = self._default.name if self._default else ""
+        if isinstance(fields, Fault):
+            return _Refusal(nowhere, fields)
+        stream = self._choose(fields)
+        if isinstance(stream, Fault):
+            return _Refusal(nowhere, stream)
+        if fields.get("heartbeat") is True and "id" not in fields:
+            fault = find_time_fault(fields)
+            return _Refusal(stream.name, fault) if fault else _Heartbeat(stream.name, parse_instant(fields["time"]))
+        fault = find_fault(fields, stream)
+        if fault:
+            return _Refusal(stream.name, fault)
+        if event is None:  # msgspec minds half a surrogate pair even in unknown fields, which are nobody's business
+            names = ("id", "time", *stream.fields, "stream")
+            event = msgspec.convert({name: fields[name] for name in names if name in fields}, self._types[stream.name])
+        return event
+
+    def _choose(self, fields: Fields) -> Stream | Fault:
+        """Tell which stream an object belongs to. A decoder of one stream does not ask the object."""
+        if self._streams is None or "stream" not in fields:
+            return self._default or Fault(Reason.UNKNOWN_STREAM, "stream is missing")
+        name = fields["stream"]
+        known = self._streams.get(name) if isinstance(name, str) else None
+        return known or Fault(Reason.UNKNOWN_STREAM, f"stream is {quote(name)}")
+
+
+class MixedDecoder(Decoder):
+    """Decodes events of several streams, each naming its own in `stream`; those that do not are of `default`."""
+
+    def __init__(self, streams: Sequence[Stream], *, default: Stream | None = None) -> None:
+        """Build the event types. ValueError for fewer than two streams: msgspec asks no tag of a single type."""
+        if len(streams) < 2:
+            raise ValueError("a mixed decoder needs at least two streams")
+        self._default = default
+        self._streams = {stream.name: stream for stream in streams}
+        tagged = {event_type(stream, tagged=True): stream.name for stream in streams}
+        self._attempts = [msgspec.json.Decoder(reduce(or_, tagged)).decode]
+        self._types = {name: one for one, name in tagged.items()}
+        self._names = dict(tagged)
+        self._keys = {one: len(one.__struct_fields__) + 1 for one in tagged}  # and the tag
+        if default:
+            plain = event_type(default, stream_is=Literal[default.name])
+            self._attempts.insert(0, msgspec.json.Decoder(plain).decode)
+            self._types[default.name] = plain
+            self._names[plain] = default.name
+            self._keys[plain] = len(plain.__struct_fields__)
+
+
+def _attempt(decode: _Decode, pieces: Sequence[bytes]) -> tuple[list[Any], list[int], int]:
+    """Decode all pieces: the events (None where it failed), the failed places, and how many fields were left unset.
+
+    The unset fields are counted by what they hold: each one is a reference to `MISSING`, and CPython counts those.
+    Asking every event would take half as long as decoding it. `extend` runs in C and allocates nothing the garbage
+    collector follows, so nothing else comes or goes in between; a wrong number would only mean a closer look.
+    """
+    events: list[Any] = []
+    failed: list[int] = []
+    rest = map(decode, pieces)
+    unset = 0
+    while True:
+        before = getrefcount(MISSING)
+        try:
+            events.extend(rest)
+        except MSGSPEC_ERRORS:
+            failed.append(len(events))
+        unset += getrefcount(MISSING) - before
+        if not failed or failed[-1] < len(events):
+            return events, failed, unset
+        events.append(None)

@@ -1,0 +1,173 @@
+"""The stage of one partition of `tocsin.partials`: reports of the sources in, alert records out.
+
+Everything follows from the order of the reports in the log, so that after a crash the same alerts come again, with
+the same ids.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, Protocol
+
+from alerts.records import alert_record, encode
+from detectors.judge import Judge
+from detectors.partial import Partial
+from detectors.rules import Rule
+from detectors.transition import Key, Transition
+from streams.pack import pack, unpack
+from streams.report import Report, decode, judge_of
+from streams.stage import Chunk, Outgoing
+from streams.topics import ALERTS
+
+_NEVER = -(1 << 62)
+
+
+class JudgeMetrics(Protocol):
+    """What the stage measures."""
+
+    def observe_delay(self, seconds: float) -> None:
+        """Measure the time from a boundary to its alert."""
+
+    def count_late_partials(self, count: int) -> None:
+        """Count partials whose boundary was judged already."""
+
+
+@dataclass(slots=True)
+class Source:
+    """What is known of one source partition."""
+
+    next_offset: int = 0
+    watermark_ms: int | None = None
+    idle: bool = False
+    silent_ms: int = 0
+    through_ms: dict[str, int] = field(default_factory=dict)  # per rule: the last pane taken
+
+
+@dataclass(slots=True)
+class StreamTime:
+    """How far one stream has come, over all its partitions."""
+
+    partitions: int = 0
+    watermark_ms: int | None = None
+    sources: dict[int, Source] = field(default_factory=dict)
+
+    def advance(self) -> None:
+        """Move the watermark: the smallest of the partitions that are not idle; of idle ones none holds it back."""
+        if len(self.sources) < self.partitions:
+            return  # a partition nobody has told about yet may hold anything
+        known = [source for source in self.sources.values() if source.watermark_ms is not None]
+        awake = [source for source in self.sources.values() if not source.idle]
+        if not known or any(source.watermark_ms is None for source in awake):
+            return
+        marks = [source.watermark_ms for source in (awake or known) if source.watermark_ms is not None]
+        mark = min(marks) if awake else max(marks)
+        self.watermark_ms = mark if self.watermark_ms is None else max(self.watermark_ms, mark)
+
+    @property
+    def silent_ms(self) -> int | None:
+        """How long no partition has had anything; None before the first report."""
+        return min((source.silent_ms for source in self.sources.values()), default=None)
+
+
+class JudgeStage:
+    """Judges the rules that fall to one partition of the partials topic."""
+
+    def __init__(
+        self,
+        partition: int,
+        partitions: int,
+        rules: Sequence[Rule],
+        metrics: JudgeMetrics,
+        expect_every_ms: Mapping[str, int] = MappingProxyType({}),
+    ) -> None:
+        self._partition = partition
+        self._partitions = partitions
+        self._rules = {rule.id: rule for rule in rules if judge_of(rule.id, partitions) == partition}
+        self._judge = Judge(list(self._rules.values()))
+        self._metrics = metrics
+        self._expect_every_ms = expect_every_ms
+        self.streams: dict[str, StreamTime] = {}
+
+    def feed(self, chunk: Chunk, now_ms: int) -> list[Outgoing]:
+        """Take reports in their order; after each, judge as far as time has come."""
+        out: list[Outgoing] = []
+        for value in chunk.values:
+            if value is None:
+                continue
+            for transition in self._take(decode(value)):
+                record = alert_record(transition, self._rules[transition.rule])
+                out.append(Outgoing(ALERTS, encode(record), record.alert.encode()))
+                self._metrics.observe_delay(max(now_ms - transition.time_ms, 0) / 1000)
+        return out
+
+    def beat(self, now_ms: int) -> list[Outgoing]:  # noqa: ARG002  the shape of a stage
+        """Nothing: time comes in reports, so that it comes again the same."""
+        return []
+
+    def _take(self, report: Report) -> list[Transition]:
+        time = self.streams.setdefault(report.stream, StreamTime())
+        time.partitions = max(time.partitions, report.partitions)
+        source = time.sources.setdefault(report.partition, Source())
+        for partial in report.partials:
+            self._merge(source, partial, report.fingerprints)
+        if report.watermark_ms is not None:
+            source.watermark_ms = max(source.watermark_ms or _NEVER, report.watermark_ms)
+        if report.next_offset >= source.next_offset:
+            source.next_offset, source.idle, source.silent_ms = report.next_offset, report.idle, report.silent_ms
+        time.advance()
+        if time.watermark_ms is None:
+            return []
+        return self._judge.advance(lambda rule: time.watermark_ms if rule.stream == report.stream else None)
+
+    def _merge(self, source: Source, partial: Partial, fingerprints: dict[str, str]) -> None:
+        rule = self._rules.get(partial.rule)
+        if rule is None or rule.fingerprint != fingerprints.get(partial.rule):
+            return  # counted under another rule file: not ours to judge
+        if partial.end_ms <= source.through_ms.get(partial.rule, _NEVER):
+            return  # told again after a restart
+        source.through_ms[partial.rule] = partial.end_ms
+        if not self._judge.take(partial):
+            self._metrics.count_late_partials(1)
+
+    def is_blind(self, stream: str) -> bool:
+        """Say whether an event or a heartbeat of a stream is overdue in all its partitions."""
+        limit_ms, time = self._expect_every_ms.get(stream), self.streams.get(stream)
+        silent_ms = None if time is None else time.silent_ms
+        return limit_ms is not None and silent_ms is not None and silent_ms > limit_ms
+
+    def series(self) -> Iterator[tuple[Rule, Key, str, float]]:
+        """Give every series with its level and last value."""
+        for id_, judge in self._judge.rules.items():
+            for key, level, value in judge.series():
+                yield self._rules[id_], key, level, value
+
+    def dump(self) -> bytes:
+        """Write everything down."""
+        rules = {id_: [self._rules[id_].fingerprint, judge.state()] for id_, judge in self._judge.rules.items()}
+        streams = {
+            name: [time.partitions, time.watermark_ms, {number: _plain(s) for number, s in time.sources.items()}]
+            for name, time in self.streams.items()
+        }
+        return pack([self._partitions, rules, streams])
+
+    def load(self, blob: bytes) -> None:
+        """Take up what `dump` wrote; a rule whose arithmetic changed since begins anew.
+
+        Raise ValueError if the number of judging partitions is another: rules would be judged in other places.
+        """
+        partitions, rules, streams = unpack(blob)
+        if partitions != self._partitions:
+            msg = f"the saved state is of {partitions} judging partitions, the topic has {self._partitions}"
+            raise ValueError(msg)
+        for id_, (fingerprint, state) in rules.items():
+            if id_ in self._rules and self._rules[id_].fingerprint == fingerprint:
+                self._judge.rules[id_].restore(state)
+        for name, (number, watermark_ms, sources) in streams.items():
+            restored = {partition: Source(*fields) for partition, fields in sources.items()}
+            self.streams[name] = StreamTime(number, watermark_ms, restored)
+
+
+def _plain(source: Source) -> list[Any]:
+    return [source.next_offset, source.watermark_ms, source.idle, source.silent_ms, source.through_ms]

@@ -1,0 +1,160 @@
+"""What Prometheus sees of the service: every metric by name, its label values from closed sets, there from the start.
+
+The pipeline calls these methods once a batch or once a beat, never once an event.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import platform
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Generic, TypeVar
+
+import prometheus_client
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
+
+from alerts.dispatch import Outcome
+from alerts.incidents import IncidentState
+from alerts.notices import NoticeState
+from detectors.vocabulary import STREAMS
+from streams.faults import Reason
+from streams.series import SERIES_MAX, LevelCollector, LevelView
+
+RESULTS = ("accepted", "late", "duplicate", "rejected")
+INCIDENT_LEVELS = ("act", "yellow", "orange", "red")
+UNKNOWN = "unknown"
+"""The label value of a stream or channel that was not declared: no text from an event becomes a label here."""
+
+DELAY_BUCKETS_S = (0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 3.0, 5.0, 7.5, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0)
+"""Fine where the promise lies (a few seconds), coarse where something is wrong."""
+
+M = TypeVar("M", Counter, Gauge)
+
+
+class Metrics:
+    """The metrics of one process, in one registry."""
+
+    def __init__(
+        self,
+        registry: CollectorRegistry,
+        *,
+        version: str,
+        streams: Iterable[str] = tuple(STREAMS),
+        channels: Iterable[str] = (),
+    ) -> None:
+        """Register every metric; `streams` are those declared, `channels` those the settings name."""
+        # A `_created` series beside every counter doubles what is stored and tells nobody anything.
+        prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]
+        self.registry = registry
+        streams = tuple(streams)
+        self._streams, self._channels = (*streams, UNKNOWN), (*channels, UNKNOWN)
+
+        def counter(name: str, text: str, **sets: Sequence[str]) -> _Closed[Counter]:
+            return _Closed(Counter(name, text, tuple(sets), registry=registry), sets)
+
+        def gauge(name: str, text: str, **sets: Sequence[str]) -> _Closed[Gauge]:
+            return _Closed(Gauge(name, text, tuple(sets), registry=registry), sets)
+
+        self._events = counter(
+            "tocsin_events_total", "Events read, by what became of them.", stream=self._streams, result=RESULTS
+        )
+        self._dead_letters = counter(
+            "tocsin_dead_letters_total", "Events that could not be used.", stream=self._streams, reason=tuple(Reason)
+        )
+        self._notifications = counter(
+            "tocsin_notifications_total", "Notifications sent.", channel=self._channels, result=tuple(Outcome)
+        )
+        self._incidents = gauge(
+            "tocsin_incidents", "Incidents the desk knows.", level=INCIDENT_LEVELS, state=tuple(IncidentState)
+        )
+        self._notices = gauge("tocsin_notices", "Customer notices.", state=tuple(NoticeState))
+        self._lag = gauge(
+            "tocsin_watermark_lag_seconds", "Now less the watermark; NaN before the first event.", stream=streams
+        )
+        self._blind = gauge(
+            "tocsin_source_blind", "1 while a stream that should be heard is silent, else 0.", stream=streams
+        )
+        self._late_partials = Counter(
+            "tocsin_partials_late_total",
+            "Panes told after their boundary was judged: a partition was taken for idle and was not.",
+            registry=registry,
+        )
+        self._delay = Histogram(
+            "tocsin_detection_delay_seconds",
+            "From event time reaching a boundary to the alert being published.",
+            buckets=DELAY_BUCKETS_S,
+            registry=registry,
+        )
+        for stream in streams:
+            self.set_lag(stream, math.nan)
+        build = Info("tocsin_build", "What is running.", registry=registry)
+        build.info({"version": version, "python": platform.python_version()})
+
+    def show_levels(self, view: LevelView, series_max: int = SERIES_MAX) -> None:
+        """Show the levels of `view` at every scrape from now on. Call it once."""
+        self.registry.register(LevelCollector(view, series_max))
+
+    def count_events(self, stream: str, result: str, count: int = 1) -> None:
+        """Count events of a batch that met the same end, one of `RESULTS`."""
+        self._events.of(_declared(stream, self._streams), result).inc(count)
+
+    def count_refused(self, stream: str, reason: str, count: int = 1) -> None:
+        """Count events that became dead letters, and with that as `rejected`; `reason` is a `Reason`."""
+        self._dead_letters.of(_declared(stream, self._streams), reason).inc(count)
+        self.count_events(stream, "rejected", count)
+
+    def notified(self, channel: str, outcome: Outcome) -> None:
+        """Count what came of one notification."""
+        self._notifications.of(_declared(channel, self._channels), outcome).inc()
+
+    def observe_delay(self, seconds: float) -> None:
+        """Note how long after event time an alert was published. A clock that ran ahead counts as no delay."""
+        self._delay.observe(max(0.0, seconds))
+
+    def count_late_partials(self, count: int) -> None:
+        """Count panes that came after their boundary was judged."""
+        self._late_partials.inc(count)
+
+    def set_incidents(self, counts: Mapping[tuple[str, IncidentState], int]) -> None:
+        """Show how many incidents there are of each (level, state); those not named are none."""
+        self._incidents.set_all({(level, state): count for (level, state), count in counts.items()})
+
+    def set_notices(self, counts: Mapping[NoticeState, int]) -> None:
+        """Show how many notices there are in each state; those not named are none."""
+        self._notices.set_all({(state,): count for state, count in counts.items()})
+
+    def set_lag(self, stream: str, seconds: float) -> None:
+        """Show how far the watermark of a declared stream is behind the clock."""
+        self._lag.of(stream).set(seconds)
+
+    def set_blind(self, stream: str, *, blind: bool) -> None:
+        """Show whether a declared stream that should be heard is silent."""
+        self._blind.of(stream).set(blind)
+
+
+class _Closed(Generic[M]):
+    """A metric whose label values are known beforehand: all its children exist, at zero, from the start."""
+
+    def __init__(self, metric: M, sets: Mapping[str, Sequence[str]]) -> None:
+        self._children: dict[tuple[str, ...], M] = {
+            values: metric.labels(*values) for values in itertools.product(*sets.values())
+        }
+
+    def of(self, *values: str) -> M:
+        """Give the child with these label values; raise ValueError for any that is not in its closed set."""
+        child = self._children.get(values)
+        if child is None:
+            raise ValueError(f"not in the closed set of labels: {', '.join(values)}")
+        return child
+
+    def set_all(self: _Closed[Gauge], counts: Mapping[tuple[str, ...], int]) -> None:
+        """Set every child: to its count, or to 0."""
+        for values in counts:
+            self.of(*values)
+        for values, child in self._children.items():
+            child.set(counts.get(values, 0))
+
+
+def _declared(value: str, known: Sequence[str]) -> str:
+    return value if value in known else UNKNOWN

@@ -1,0 +1,201 @@
+"""The service as it stands, for the page, the metrics and the terminal: read from the stages in our hands."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from alerts.notices import Notice, NoticeState
+from alerts.records import format_time
+from detectors.rules import LEVEL_CODE, Rule
+from streams.desk_stage import DeskStage
+from streams.judge_stage import JudgeStage
+from streams.metrics import Metrics
+from streams.series import BLIND_CODE, series_label
+from streams.source_stage import SourceStage
+from streams.stage import Stage
+from streams.view import IncidentRow, LevelRow, NoticeRow
+
+LEVEL_ROWS_MAX = 5_000
+_RATE_SPAN_MS = 10_000
+
+Held = Callable[[], set[tuple[str, int]]]
+"""Which (topic, partition) are in our hands now."""
+
+
+@dataclass(slots=True)
+class Rates:
+    """Accepted events a second of each stream, over the last ten seconds; it passes the counts on to the metrics."""
+
+    metrics: Metrics
+    clock: Callable[[], int]
+    _counts: dict[str, deque[tuple[int, int]]] = field(default_factory=dict)
+
+    def count_events(self, stream: str, result: str, number: int) -> None:
+        """Count, and remember when."""
+        self.metrics.count_events(stream, result, number)
+        if result == "accepted":
+            self._counts.setdefault(stream, deque()).append((self.clock(), number))
+
+    def count_refused(self, stream: str, reason: str, number: int) -> None:
+        """Count."""
+        self.metrics.count_refused(stream, reason, number)
+
+    def per_second(self) -> dict[str, float]:
+        """Give the rates as of now."""
+        since_ms = self.clock() - _RATE_SPAN_MS
+        for counts in self._counts.values():
+            while counts and counts[0][0] < since_ms:
+                counts.popleft()
+        return {
+            stream: sum(number for _, number in counts) * 1000 / _RATE_SPAN_MS
+            for stream, counts in self._counts.items()
+        }
+
+
+class Overview:
+    """Reads the stages. It keeps nothing of its own but the stages it was told of."""
+
+    def __init__(self, rules: Sequence[Rule], rates: Rates, clock: Callable[[], int]) -> None:
+        """`clock` tells the time that events live in, milliseconds."""
+        self._rules = {rule.id: rule for rule in rules}
+        self.counts = rates
+        self._clock = clock
+        self._stages: dict[tuple[str, int], Stage] = {}
+        self.held: Held = set
+
+    def keep(self, topic: str, partition: int, stage: Stage) -> Stage:
+        """Remember the stage that was made for a partition; it is shown while the partition is in our hands."""
+        self._stages[topic, partition] = stage
+        return stage
+
+    def _of(self, kind: type) -> Iterator[Stage]:
+        held = self.held()
+        return (stage for place, stage in list(self._stages.items()) if place in held and isinstance(stage, kind))
+
+    @property
+    def desks(self) -> list[DeskStage]:
+        """The desk, if it is ours."""
+        return [stage for stage in self._of(DeskStage) if isinstance(stage, DeskStage)]
+
+    @property
+    def judges(self) -> list[JudgeStage]:
+        """The judging stages that are ours."""
+        return [stage for stage in self._of(JudgeStage) if isinstance(stage, JudgeStage)]
+
+    @property
+    def sources(self) -> list[SourceStage]:
+        """The source stages that are ours."""
+        return [stage for stage in self._of(SourceStage) if isinstance(stage, SourceStage)]
+
+    def blind(self) -> dict[str, bool]:
+        """Say of each stream whether it should be heard and is not."""
+        told: dict[str, bool] = {}
+        for stage in self.sources:  # blind only if every partition we hold is
+            told[stage.stream] = told.get(stage.stream, True) and stage.is_blind
+        for judge in self.judges:  # who hears of all partitions knows better
+            told |= {stream: judge.is_blind(stream) for stream in judge.streams}
+        return told
+
+    def incidents(self) -> list[IncidentRow]:
+        """Give the incidents the desk knows."""
+        blind = self.blind()
+        return [
+            {
+                "id": incident.id,
+                "level": incident.level if incident.is_firing else incident.peak_level,
+                "state": incident.state.value,
+                "blind": incident.rule in self._rules and blind.get(self._rules[incident.rule].stream, False),
+                "rule": incident.rule,
+                "key": incident.key,
+                "title": incident.title,
+                "summary": incident.record.summary,
+                "action": stage.desk.action_of(incident.record),
+                "since": format_time(incident.opened_ms),
+                "updated": format_time(incident.updated_ms),
+                "value": incident.value,
+                "threshold": incident.record.threshold,
+            }
+            for stage in self.desks
+            for incident in stage.desk.incidents
+        ]
+
+    def notices(self) -> list[NoticeRow]:
+        """Give the notices the desk keeps."""
+        return [_notice_row(notice) for stage in self.desks for notice in stage.desk.notices.notices()]
+
+    def levels(self) -> list[LevelRow]:
+        """Give every series, as far as a page can show them."""
+        blind = self.blind()
+        rows: list[LevelRow] = []
+        for judge in self.judges:
+            for rule, key, level, value in judge.series():
+                if len(rows) >= LEVEL_ROWS_MAX:
+                    return rows
+                rows.append(
+                    {
+                        "rule": rule.id,
+                        "title": rule.title,
+                        "key": dict(zip(rule.by, key, strict=True)),
+                        "level": "blind" if blind.get(rule.stream) else level,
+                        "value": None if math.isnan(value) else value,
+                    }
+                )
+        return rows
+
+    def rates(self) -> Mapping[str, float]:
+        """Give the accepted events a second."""
+        return self.counts.per_second()
+
+    def lag(self) -> dict[str, float | None]:
+        """Give how far the watermark of each stream is behind the clock, by the partitions we hold."""
+        marks: dict[str, int | None] = {}
+        for stage in self.sources:
+            mark = stage.watermark_ms
+            before = marks.setdefault(stage.stream, mark)
+            if mark is not None and (before is None or (mark < before and not stage.is_idle)):
+                marks[stage.stream] = mark
+        now_ms = self._clock()
+        return {stream: None if mark is None else max(now_ms - mark, 0) / 1000 for stream, mark in marks.items()}
+
+    def refresh(self, metrics: Metrics) -> None:
+        """Set the gauges that follow from the state; call it about once a second."""
+        for stream, seconds in self.lag().items():
+            metrics.set_lag(stream, math.nan if seconds is None else seconds)
+        for stream, is_blind in self.blind().items():
+            metrics.set_blind(stream, blind=is_blind)
+        for stage in self.desks:
+            metrics.set_incidents(stage.desk.incidents.counts())
+            metrics.set_notices(stage.desk.notices.counts())
+
+
+def _notice_row(notice: Notice) -> NoticeRow:
+    state = notice.state
+    return {
+        "id": notice.id,
+        "state": state.value,
+        "level": notice.level,
+        "incident": notice.incident,
+        "title": {language: bulletin.headline for language, bulletin in notice.text.items()},
+        "text": {language: bulletin.body for language, bulletin in notice.text.items()},
+        "created": format_time(notice.steps[0].time_ms),
+        "due": format_time(notice.deadline_ms) if state in (NoticeState.DRAFT, NoticeState.APPROVED) else None,
+    }
+
+
+class SeriesLevels:
+    """The levels of an overview as the metrics ask for them."""
+
+    def __init__(self, overview: Overview) -> None:
+        self._overview = overview
+
+    def levels(self) -> list[tuple[str, str, float, float]]:
+        """Give (rule, series label, level code, value or NaN) of every series."""
+        blind = self._overview.blind()
+        return [
+            (rule.id, series_label(key), BLIND_CODE if blind.get(rule.stream) else LEVEL_CODE[level], value)
+            for judge in self._overview.judges
+            for rule, key, level, value in judge.series()
+        ]

@@ -1,0 +1,105 @@
+"""Rule files on disk: every rule of every file, and everything that is wrong, at its line and column."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from detectors.checker import check_rules
+from detectors.places import Problem, printable, quoted
+from detectors.rules import Rule
+from detectors.testfile import check_tests, is_test_file
+from detectors.vocabulary import STREAMS, Stream
+from streams.yamlfile import Located, YamlFile, read_yaml
+
+SUFFIXES = (".yaml", ".yml")
+
+
+@dataclass(frozen=True, slots=True)
+class RuleSet:
+    """What a set of rule files came to. The rules are whole only if there are no problems."""
+
+    rules: tuple[Rule, ...]
+    problems: tuple[Located, ...]
+    files: tuple[Path, ...] = ()
+    test_files: tuple[Path, ...] = ()
+
+
+def load(paths: Sequence[Path], streams: Mapping[str, Stream] = STREAMS) -> RuleSet:
+    """Read rule files, and folders of them (`*.yaml`, `*.yml`, at any depth, in the order of their names).
+
+    A file with a top-level `tests:` holds tests of rules: it is checked as such and gives no rules. Nothing is
+    raised for what is in the files, or not there at all: it comes back as problems, sorted by file and line.
+    """
+    rules: list[Rule] = []
+    problems: list[Located] = []
+    rule_files: list[Path] = []
+    test_files: list[Path] = []
+    first_use: dict[str, Located] = {}
+    for path in _files(paths, problems):
+        document = read_yaml(path)
+        problems += document.problems
+        if is_test_file(document.data):
+            test_files.append(path)
+            problems += [document.locate(problem) for problem in _test_problems(path, document.data, streams)]
+            continue
+        rule_files.append(path)
+        if document.data is None:
+            continue
+        checked = check_rules(document.data, streams)
+        problems += [document.locate(problem) for problem in checked.problems]
+        taken = set(_claim_ids(checked.ids, document, first_use, problems))
+        rules += [rule for index, rule in checked.rules.items() if index not in taken]
+    return RuleSet(tuple(rules), tuple(sorted(problems)), tuple(rule_files), tuple(test_files))
+
+
+def _test_problems(path: Path, data: Mapping[str, object], streams: Mapping[str, Stream]) -> Iterator[Problem]:
+    """Give what is wrong with a file of tests; the rule files it names lie beside it."""
+    yield from check_tests(data, streams)
+    names = data.get("rules")
+    for index, name in enumerate(names if isinstance(names, list) else []):
+        if isinstance(name, str) and name.strip() and not (path.parent / name).exists():
+            yield Problem(("rules", index), f"there is no rule file {quoted(name)} here")
+
+
+def _claim_ids(
+    ids: Mapping[int, str], document: YamlFile, first_use: dict[str, Located], problems: list[Located]
+) -> Iterator[int]:
+    """Note where each id is used first; refuse, and give, the rules that come later with the same."""
+    for index, name in ids.items():
+        here = document.locate(Problem(("rules", index, "id"), ""))
+        first = first_use.setdefault(name, here)
+        if first is not here:
+            where = f"{printable(first.file)}:{first.line}:{first.column}"
+            problems.append(document.locate(Problem(("rules", index, "id"), f'id "{name}" is taken: see {where}')))
+            yield index
+
+
+def _files(paths: Sequence[Path], problems: list[Located]) -> Iterator[Path]:
+    """List every file once, however many paths lead to it."""
+    seen: set[Path] = set()
+    for path in paths:
+        try:
+            found = _inside(path) if path.is_dir() else [path]
+            fresh = [(file, file.resolve()) for file in found]
+        except (OSError, RuntimeError, ValueError) as trouble:  # no permission, a circle of links, a NUL in the name
+            problems.append(Located(str(path), 1, 1, "(file)", f"cannot be read: {trouble}"))
+            continue
+        if not found:
+            problems.append(Located(str(path), 1, 1, "(file)", f"holds no {' or '.join(SUFFIXES)} file"))
+        for file, real in fresh:
+            if real not in seen:
+                seen.add(real)
+                yield file
+
+
+def _inside(folder: Path) -> list[Path]:
+    """List the YAML files of a folder; hidden ones (an editor's, a tool's) are not ours."""
+    return sorted(
+        file
+        for file in folder.rglob("*")
+        if file.suffix in SUFFIXES
+        and file.is_file()
+        and not any(part.startswith(".") for part in file.relative_to(folder).parts)
+    )

@@ -1,0 +1,46 @@
+"""A service in its event loop, from start to signal."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from streams.service import Service
+
+INTERRUPTED = 130
+
+
+def run(service: Service, on_ready: Callable[[], None], *beside: Coroutine[Any, Any, None]) -> int:
+    """Run until SIGINT or SIGTERM; give the exit code. `beside` runs in the same loop and is ended with it.
+
+    Raise what the service raises, or what `beside` does.
+    """
+    return asyncio.run(_run(service, on_ready, beside))
+
+
+async def _run(service: Service, on_ready: Callable[[], None], beside: tuple[Coroutine[Any, Any, None], ...]) -> int:
+    code = 0
+
+    def stop(signal_: signal.Signals) -> None:
+        nonlocal code
+        code = INTERRUPTED if signal_ is signal.SIGINT else 0
+        service.stop()
+
+    loop = asyncio.get_running_loop()
+    for one in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(one, stop, one)
+    tasks = [asyncio.create_task(work) for work in beside]
+    for task in tasks:
+        task.add_done_callback(lambda done: None if done.cancelled() or not done.exception() else service.stop())
+    try:
+        await service.run(on_ready)
+    finally:
+        for task in tasks:
+            task.cancel()
+        results = await asyncio.gather(*tasks, return_exceptions=True)
+    for result in results:
+        if isinstance(result, Exception):
+            raise result
+    return code

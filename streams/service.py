@@ -1,0 +1,206 @@
+"""One worker, joined: stages on their topics, the senders, the page."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import sys
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from dataclasses import dataclass, field
+from zoneinfo import ZoneInfo
+
+import msgspec
+from prometheus_client import CollectorRegistry
+
+from alerts.desk import Desk, Routing
+from alerts.dispatch import Dispatcher, Surroundings
+from alerts.notices import NoticeChange
+from alerts.notifications import Notification, Sender
+from alerts.records import AlertRecord
+from alerts.senders.alertmanager import AlertmanagerSender
+from alerts.senders.console import ConsoleSender
+from alerts.senders.poster import Reach
+from alerts.senders.webhook import WebhookSender
+from detectors.rules import Rule
+from streams.custodian import Wiring
+from streams.desk_stage import DeskStage, Listener
+from streams.feed import Feed
+from streams.host import Host, HostSettings
+from streams.judge_stage import JudgeStage
+from streams.metrics import Metrics
+from streams.overview import Overview, Rates, SeriesLevels
+from streams.settings import AlertmanagerChannel, Settings, WebhookChannel, secret_of
+from streams.source_stage import Place, SourceStage, Ways
+from streams.stage import Stage
+from streams.topics import ALERTS, PARTIALS, Topic, plan, stream_topic
+from streams.version import VERSION
+from streams.web import Door, make_app, serve
+
+_REFRESH_S = 1.0
+_SAY_AGAIN_S = 60.0
+_SEND_GRACE_S = 3.0
+
+
+@dataclass(slots=True)
+class Listeners:
+    """Everybody who hears the desk at once: open pages, and whoever runs the service."""
+
+    feed: Feed
+    others: list[Listener] = field(default_factory=list)
+
+    def alert(self, record: AlertRecord) -> None:
+        """Pass a change of level on."""
+        self.feed.publish("alert", msgspec.to_builtins(record))
+        for other in self.others:
+            other.alert(record)
+
+    def notice(self, change: NoticeChange) -> None:
+        """Pass a step of a notice on."""
+        self.feed.publish("notice", change.notice.as_data())
+        for other in self.others:
+            other.notice(change)
+
+
+class Service:
+    """A worker for one set of rules. `clock` tells the time in which events happen, in milliseconds."""
+
+    def __init__(self, settings: Settings, rules: Sequence[Rule], *, clock: Callable[[], int]) -> None:
+        """Join the parts; nothing is opened yet. Raise SettingsError or ValueError for what does not fit together."""
+        self.settings = settings
+        self.rules = rules
+        self.streams = tuple(dict.fromkeys((*settings.streams, *(rule.stream for rule in rules))))
+        self._clock = clock
+        self.metrics = Metrics(CollectorRegistry(), version=VERSION, streams=self.streams, channels=settings.channels)
+        self.overview = Overview(rules, Rates(self.metrics, _monotonic_ms), clock)
+        self.metrics.show_levels(SeriesLevels(self.overview))
+        self.listeners = Listeners(Feed())
+        self._zone = ZoneInfo(settings.zone)
+        self._routing = Routing(channels=tuple(settings.channels), receivers=settings.receivers)
+        self._desk()  # a rule that names a notice nobody wrote is told now, not with the first alert
+        self._senders = {name: self._sender(name) for name in settings.channels}
+        token_file = settings.web.token_file
+        self._door = Door(secret_of(token_file) if token_file else None, settings.web.hosts)
+        self._dispatcher: Dispatcher | None = None
+        self.host = Host(
+            HostSettings(bootstrap=settings.broker, app_id=settings.group),
+            self._wirings(),
+            clock=clock,
+            on_ready=self._up,
+        )
+        self.overview.held = lambda: {(progress.topic, progress.partition) for progress in self.host.progress()}
+        self._on_ready: Callable[[], None] = lambda: None
+        self.url = ""
+
+    @property
+    def topics(self) -> list[Topic]:
+        """The topics this service needs."""
+        return plan(
+            self.streams,
+            stream_partitions=self.settings.stream_partitions,
+            judge_partitions=self.settings.judge_partitions,
+        )
+
+    async def run(self, on_ready: Callable[[], None]) -> None:
+        """Serve until `stop`; call `on_ready` once all partitions first assigned are running.
+
+        Raise OSError if the page's address is taken, ExposedError if it would be open without a token, and what
+        `Host.run` raises.
+        """
+        self._on_ready = on_ready
+        app = make_app(self.overview, self.metrics.registry, self.listeners.feed, self, self._door)
+        server = await serve(app, self.settings.web.host, self.settings.web.port)
+        self.url = f"http://{self.settings.web.host}:{server.port}"
+        surroundings = Surroundings(now_ms=_wall_ms, chance=random.Random())
+        self._dispatcher = Dispatcher(self._senders, self.metrics, surroundings)
+        try:
+            async with _beside(self._every(_REFRESH_S, self._refresh), self._every(_SAY_AGAIN_S, self._say_again)):
+                await self.host.run()
+        finally:
+            await self._dispatcher.close(_SEND_GRACE_S)
+            await server.stop()
+
+    def stop(self) -> None:
+        """Ask `run` to end cleanly."""
+        self.host.stop()
+
+    def reasons(self) -> list[str]:
+        """Say why the service is not ready."""
+        return [] if self.host.ready else ["the partitions of the consumer group are being taken up"]
+
+    def _up(self) -> None:
+        self._on_ready()
+
+    def _wirings(self) -> list[Wiring]:
+        ways = Ways(self.settings.judge_partitions, self.settings.lateness, self.settings.expect_every)
+
+        def source(stream: str) -> Wiring:
+            def make(partition: int, partitions: int) -> Stage:
+                place = Place(stream, partition, partitions)
+                stage = SourceStage(place, self.rules, self.overview.counts, ways)
+                return self.overview.keep(stream_topic(stream), partition, stage)
+
+            return Wiring(stream_topic(stream), make)
+
+        def judge(partition: int, partitions: int) -> Stage:
+            stage = JudgeStage(partition, partitions, self.rules, self.metrics, self.settings.expect_every)
+            return self.overview.keep(PARTIALS, partition, stage)
+
+        def desk(partition: int, partitions: int) -> Stage:  # noqa: ARG001  the topic has one partition
+            return self.overview.keep(ALERTS, partition, DeskStage(self._desk(), self._offer, self.listeners))
+
+        return [*map(source, self.streams), Wiring(PARTIALS, judge), Wiring(ALERTS, desk)]
+
+    def _desk(self) -> Desk:
+        return Desk(self.rules, self._zone, self._routing)
+
+    def _offer(self, notification: Notification) -> bool:
+        assert self._dispatcher is not None
+        return self._dispatcher.offer(notification)
+
+    def _sender(self, name: str) -> Sender:
+        channel = self.settings.channels[name]
+        if isinstance(channel, WebhookChannel):
+            secret = secret_of(channel.secret_file) if channel.secret_file else ""
+            return WebhookSender(channel.url, now_ms=_wall_ms, secret=secret, reach=Reach(private=channel.private))
+        if isinstance(channel, AlertmanagerChannel):
+            return AlertmanagerSender(channel.url, now_ms=_wall_ms)
+        return ConsoleSender(_say, self._zone, languages=(self.settings.lang,), colour=sys.stderr.isatty())
+
+    async def _refresh(self) -> None:
+        self.overview.refresh(self.metrics)
+
+    async def _say_again(self) -> None:
+        assert self._dispatcher is not None
+        for stage in self.overview.desks:
+            await self._dispatcher.refresh(stage.desk.firing)
+
+    async def _every(self, seconds: float, act: Callable[[], Awaitable[None]]) -> None:
+        while True:
+            await asyncio.sleep(seconds)
+            await act()
+
+
+@contextlib.asynccontextmanager
+async def _beside(*work: Coroutine[object, object, None]) -> AsyncIterator[None]:
+    """Do work as long as the block runs; what it raises ends the block."""
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(one) for one in work]
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(line + "\n")
+
+
+def _wall_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def _monotonic_ms() -> int:
+    return time.monotonic_ns() // 1_000_000

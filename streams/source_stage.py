@@ -1,0 +1,210 @@
+"""The stage of one source partition: bytes in; dead letters, late events and reports to the judges out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from detectors.gate import ACCEPTED, DUPLICATE, LATE
+from detectors.monitor import Monitor, fields_needed
+from detectors.vocabulary import STREAMS
+from streams.columns import to_batch
+from streams.deadletters import build
+from streams.events import Decoded, Decoder
+from streams.pack import pack, unpack
+from streams.report import Report, in_chunks, judge_of
+from streams.stage import Chunk, Outgoing
+from streams.topics import DEADLETTERS, LATE_EVENTS, PARTIALS
+
+if TYPE_CHECKING:
+    from detectors.rules import Rule
+
+IDLE_MS = 30_000
+"""Wall time without an event after which a partition no longer holds its stream back."""
+
+_BEAT_MAX_MS = 2_000  # wall time one beat may stand for: a worker that was stopped for an hour has not listened for it
+_REPORT_EVERY_MS = 5_000
+_SANE_MS = 946_684_800_000  # 2000-01-01: a record timestamp before it was not set by anybody
+_AHEAD_MS = 300_000
+
+
+class SourceMetrics(Protocol):
+    """What the stage counts, per batch."""
+
+    def count_events(self, stream: str, result: str, number: int) -> None:
+        """Count events by what became of them: accepted, late, duplicate."""
+
+    def count_refused(self, stream: str, reason: str, number: int) -> None:
+        """Count refused events by reason, and as rejected."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One partition of one stream's topic, and how many it has."""
+
+    stream: str
+    partition: int
+    partitions: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ways:
+    """How the site wants its streams read."""
+
+    judges: int  # partitions of the partials topic
+    lateness_ms: int
+    expect_every_ms: Mapping[str, int] = field(default_factory=dict)  # silence of these streams is blindness, not calm
+
+
+class SourceStage:
+    """Decodes, admits and counts the events of one partition of one stream."""
+
+    def __init__(self, place: Place, rules: Sequence[Rule], metrics: SourceMetrics, ways: Ways) -> None:
+        stream = self.stream = place.stream
+        self._partition = place.partition
+        self._partitions = place.partitions
+        self._rules = [rule for rule in rules if rule.stream == stream]
+        self._metrics = metrics
+        self._judges = ways.judges
+        self._expect_ms = ways.expect_every_ms.get(stream)
+        self._fields = fields_needed(self._rules, STREAMS[stream])
+        self._decoder = Decoder(STREAMS[stream])
+        self._monitor = Monitor(self._rules, STREAMS, lateness_ms=ways.lateness_ms)
+        self._step_ms = int(np.gcd.reduce([rule.hop_ms for rule in self._rules] or [1000]))
+        self._next_offset = 0
+        self._silent_ms = 0
+        self._beat_ms: int | None = None
+        self._newest_ms: int | None = None  # event time when the silence began
+        self._told_watermark_ms: int | None = None
+        self._told_idle = False
+        self._since_report_ms = 0
+
+    def feed(self, chunk: Chunk, now_ms: int) -> list[Outgoing]:
+        """Count a chunk in: refused events and late ones go their ways, completed panes to the judges."""
+        now = [time if _SANE_MS < time <= now_ms + _AHEAD_MS else now_ms for time in chunk.timestamps_ms]
+        decoded = self._decoder.decode(chunk.values, now_ms=now)
+        self._next_offset = chunk.next_offset
+        out = self._refuse(chunk, decoded, now_ms)
+        for time_ms, first, last in _between_heartbeats(decoded):
+            out.extend(self._admit(chunk, decoded, first, last))
+            if time_ms is not None:
+                self._monitor.gate.heartbeat(time_ms)
+        if decoded.events or decoded.heartbeats:
+            self._silent_ms = 0
+            self._newest_ms = self._monitor.gate.newest_ms
+        return [*out, *self._report(force=False)]
+
+    def beat(self, now_ms: int) -> list[Outgoing]:
+        """Let wall time pass: an idle partition's time goes on by it, unless its stream is expected to speak."""
+        passed = 0 if self._beat_ms is None else min(max(now_ms - self._beat_ms, 0), _BEAT_MAX_MS)
+        self._beat_ms = now_ms
+        self._silent_ms += passed
+        self._since_report_ms += passed
+        if self.is_idle and self._expect_ms is None and self._newest_ms is not None:
+            self._monitor.gate.heartbeat(self._newest_ms + self._silent_ms)
+        return self._report(force=self._since_report_ms >= _REPORT_EVERY_MS)
+
+    @property
+    def watermark_ms(self) -> int | None:
+        """Event time taken as complete in this partition."""
+        return self._monitor.gate.watermark_ms
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing has come for so long that the partition holds nobody back."""
+        return self._silent_ms >= IDLE_MS
+
+    @property
+    def is_blind(self) -> bool:
+        """Whether an event or a heartbeat of this partition is overdue."""
+        return self._expect_ms is not None and self._silent_ms > self._expect_ms
+
+    def _admit(self, chunk: Chunk, decoded: Decoded, first: int, last: int) -> list[Outgoing]:
+        if first == last:
+            return []
+        events, times = decoded.events[first:last], decoded.time_ms[first:last]
+        verdict = self._monitor.gate.admit([self.stream], [event.id for event in events], times)
+        kept = np.flatnonzero(verdict == ACCEPTED)
+        if len(kept) < len(events):
+            events = [events[row] for row in kept.tolist()]
+        for result, what in (("accepted", ACCEPTED), ("duplicate", DUPLICATE), ("late", LATE)):
+            number = int((verdict == what).sum())
+            if number:
+                self._metrics.count_events(self.stream, result, number)
+        if len(kept):
+            self._monitor.feed(to_batch(STREAMS[self.stream], events, times[kept], self._fields))
+        late = np.flatnonzero(verdict == LATE) + first
+        place = f"{chunk.topic}:{chunk.partition}"
+        return [
+            Outgoing(LATE_EVENTS, chunk.values[row] or b"", f"{place}:{chunk.offsets[row]}".encode())
+            for row in dict.fromkeys(decoded.origin[late].tolist())
+        ]
+
+    def _refuse(self, chunk: Chunk, decoded: Decoded, now_ms: int) -> list[Outgoing]:
+        out = []
+        for refused in decoded.refused:
+            self._metrics.count_refused(self.stream, refused.reason, 1)
+            offset = chunk.offsets[refused.index]
+            letter = build(refused, topic=chunk.topic, partition=chunk.partition, offset=offset, arrived_ms=now_ms)
+            out.append(Outgoing(DEADLETTERS, letter.to_json(), letter.key.encode()))
+        return out
+
+    def _report(self, *, force: bool) -> list[Outgoing]:
+        """Tell the judges what is complete, when a boundary was passed, idleness changed, or it is time again."""
+        watermark = self._monitor.gate.watermark_ms
+        passed = watermark is not None and (
+            self._told_watermark_ms is None or watermark // self._step_ms > self._told_watermark_ms // self._step_ms
+        )
+        if not (passed or force or self.is_idle != self._told_idle):
+            return []
+        self._told_watermark_ms, self._told_idle, self._since_report_ms = watermark, self.is_idle, 0
+        partials = [] if watermark is None else self._monitor.close(watermark)
+        out = []
+        for judge in range(self._judges):
+            own = [partial for partial in partials if judge_of(partial.rule, self._judges) == judge]
+            runs = in_chunks(own)
+            for run in runs:
+                report = Report(
+                    self.stream,
+                    self._partition,
+                    self._partitions,
+                    self._next_offset,
+                    watermark if run is runs[-1] else None,
+                    self.is_idle,
+                    self._silent_ms,
+                    {rule.id: rule.fingerprint for rule in self._rules if judge_of(rule.id, self._judges) == judge},
+                    run,
+                )
+                out.append(Outgoing(PARTIALS, report.encode(), partition=judge))
+        return out
+
+    def dump(self) -> bytes:
+        """Write gate and open panes down."""
+        return pack([self.stream, self._partitions, self._next_offset, self._newest_ms, self._monitor.state()])
+
+    def load(self, blob: bytes) -> None:
+        """Take up what `dump` wrote. Raise ValueError if it is of another stream or number of partitions."""
+        stream, partitions, next_offset, newest_ms, state = unpack(blob)
+        if (stream, partitions) != (self.stream, self._partitions):
+            msg = (
+                f"the saved state is of {stream} with {partitions} partitions, the topic is {self.stream} "
+                f"with {self._partitions}: events would be counted in other places than before"
+            )
+            raise ValueError(msg)
+        self._monitor.restore(state)
+        self._next_offset, self._newest_ms = next_offset, newest_ms
+
+
+def _between_heartbeats(decoded: Decoded) -> list[tuple[int | None, int, int]]:
+    """Cut the events at the heartbeats: (time of the heartbeat that ends the run, first, last)."""
+    runs: list[tuple[int | None, int, int]] = []
+    first = 0
+    for index, time_ms in decoded.heartbeats:
+        last = int(np.searchsorted(decoded.origin, index))
+        runs.append((time_ms, first, last))
+        first = last
+    runs.append((None, first, len(decoded.events)))
+    return runs

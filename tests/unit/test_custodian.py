@@ -1,0 +1,279 @@
+"""The custodian without a broker: what is sent before what is written down, and what happens when records get lost."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import pytest
+
+from streams import custodian
+from streams.custodian import Custodian, Links
+from streams.fetches import Fetched
+from streams.hosting import DataLost, Wiring
+from streams.snapshots import Place, Shelf, Snapshot, SnapshotError, pack
+from streams.stage import Chunk, Outgoing
+from tests.wire.counting import CountingStage
+
+PLACE = Place("numbers", 0)
+
+
+@dataclass
+class Kafka:
+    """All that the custodian asks of Kafka, in memory. Sent records wait for `acknowledge`."""
+
+    start: int = 0
+    end: int = 0
+    partitions: int = 1
+    log: list[str] = field(default_factory=list)
+    unacknowledged: list[asyncio.Future[object]] = field(default_factory=list)
+    written: list[Snapshot] = field(default_factory=list)
+    failed: list[BaseException] = field(default_factory=list)
+    at_once: bool = True
+
+    async def send(self, record: Outgoing) -> asyncio.Future[object]:
+        self.log.append(f"send {record.topic}")
+        future: asyncio.Future[object] = asyncio.get_running_loop().create_future()
+        if self.at_once:
+            future.set_result(None)
+        else:
+            self.unacknowledged.append(future)
+        return future
+
+    async def partitions_of(self, _topic: str) -> int:
+        return self.partitions
+
+    async def write(self, snapshot: Snapshot) -> None:
+        self.log.append(f"write {snapshot.next_offset}")
+        self.written.append(snapshot)
+
+    async def read(self, _places: Sequence[Place]) -> Shelf:
+        shelf = Shelf("app")
+        for snapshot in self.written:
+            for record in pack(snapshot, app_id="app", topic="snaps", partition=0):
+                shelf.put(record.key, record.value)
+        return shelf
+
+    async def first(self, places: Sequence[Place]) -> Mapping[Place, int]:
+        return dict.fromkeys(places, self.start)
+
+    async def next(self, places: Sequence[Place]) -> Mapping[Place, int]:
+        return dict.fromkeys(places, self.end)
+
+    async def take_up(self, place: Place, offset: int) -> None:
+        self.log.append(f"seek {place} {offset}")
+
+    def fail(self, reason: BaseException) -> None:
+        self.failed.append(reason)
+
+
+def custodian_of(kafka: Kafka) -> Custodian:
+    anything = cast("Any", kafka)
+    wiring = Wiring(PLACE.topic, lambda partition, partitions: CountingStage("said", partition, partitions))
+    return Custodian([wiring], Links(anything, anything, anything), kafka, clock=lambda: 0)
+
+
+def run(first: int, end: int) -> Fetched:
+    held = range(first, end)
+    return Fetched(first, Chunk(*PLACE, [b"1"] * len(held), held, [0] * len(held), end))
+
+
+async def restored(kafka: Kafka) -> Custodian:
+    keeper = custodian_of(kafka)
+    await keeper.restore([PLACE])
+    return keeper
+
+
+async def test_without_a_snapshot_the_log_is_read_from_its_start() -> None:
+    kafka = Kafka(start=7, end=9)
+    keeper = await restored(kafka)
+    assert kafka.log == ["seek numbers[0] 7"]
+    assert keeper.position(PLACE) == 7
+    assert (keeper.tally.rebuilds, keeper.tally.restores, keeper.tally.missing) == (1, 0, 0)
+
+
+async def test_state_and_offset_come_back_together() -> None:
+    kafka = Kafka(end=9)
+    keeper = await restored(kafka)
+    await keeper.take(run(0, 5))
+    await keeper.write_snapshots()
+    await keeper.take(run(5, 9))  # not written down any more
+    other = await restored(kafka)
+    assert other.position(PLACE) == 5
+    await other.take(run(5, 9))
+    await other.let_go(1)
+    assert kafka.written[-1].next_offset == 9
+    assert kafka.written[-1].blob == b"[9, 9, 9, 0]"
+    assert other.position(PLACE) is None
+
+
+async def test_a_snapshot_waits_for_all_that_follows_from_it() -> None:
+    kafka = Kafka(end=9, at_once=False)
+    keeper = await restored(kafka)
+    await keeper.take(run(0, 5))
+    writing = asyncio.create_task(keeper.write_snapshots())
+    await asyncio.sleep(0.01)
+    assert kafka.written == []
+    await keeper.take(run(5, 6))  # what comes after need not be waited for
+    kafka.unacknowledged[0].set_result(None)
+    await writing
+    assert [snapshot.next_offset for snapshot in kafka.written] == [5]
+
+
+async def test_what_could_not_be_sent_ends_the_run_and_is_not_written_down() -> None:
+    kafka = Kafka(end=9, at_once=False)
+    keeper = await restored(kafka)
+    await keeper.take(run(0, 5))
+    kafka.unacknowledged[0].set_exception(OSError("no broker"))
+    await asyncio.sleep(0)
+    assert [str(reason) for reason in kafka.failed] == ["no broker"]
+    await keeper.let_go(1)
+    assert kafka.written == []
+
+
+async def test_interrupted_between_feeding_and_sending_nothing_is_written_down() -> None:
+    kafka = Kafka(end=9)
+    keeper = await restored(kafka)
+    never = asyncio.Event()
+
+    async def stuck(_record: Outgoing) -> asyncio.Future[object]:
+        await never.wait()
+        raise AssertionError
+
+    kafka.send = stuck  # type: ignore[method-assign]
+    taking = asyncio.create_task(keeper.take(run(0, 5)))
+    await asyncio.sleep(0.01)
+    taking.cancel()
+    await asyncio.gather(taking, return_exceptions=True)
+    await keeper.let_go(1)
+    assert kafka.written == []
+
+
+async def test_a_run_a_stage_breaks_on_is_never_passed_over() -> None:
+    kafka = Kafka(end=9)
+    keeper = await restored(kafka)
+    await keeper.take(run(0, 3))
+    poison = Fetched(3, Chunk(*PLACE, [b"no number"], [3], [0], 4))
+    with pytest.raises(ValueError, match="no number"):
+        await keeper.take(poison)
+    await keeper.let_go(1)
+    assert kafka.written == []
+
+
+async def test_repeats_are_dropped_and_overlaps_cut() -> None:
+    kafka = Kafka(end=9)
+    keeper = await restored(kafka)
+    for fetched in (run(0, 5), run(0, 5), run(3, 7), run(2, 6), run(7, 9)):
+        await keeper.take(fetched)
+    await keeper.let_go(1)
+    assert kafka.written[-1].blob == b"[9, 9, 9, 0]"
+    assert keeper.tally.repeats == 2
+
+
+async def test_a_lost_run_is_read_again_and_asked_for_once() -> None:
+    kafka = Kafka(end=30)
+    keeper = await restored(kafka)
+    for fetched in (run(0, 5), run(10, 15), run(15, 20), run(5, 10), run(10, 15), run(15, 20), run(20, 30)):
+        await keeper.take(fetched)
+    assert kafka.log.count("seek numbers[0] 5") == 1
+    await keeper.let_go(1)
+    assert kafka.written[-1].blob == b"[30, 30, 30, 0]"
+    assert keeper.tally.jumps == 1
+
+
+async def test_records_that_were_deleted_are_counted_and_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(custodian, "_SEEK_AGAIN_S", 0.0)
+    kafka = Kafka(end=30)
+    keeper = await restored(kafka)
+    await keeper.take(run(0, 5))
+    kafka.start = 12  # retention overtook us
+    for fetched in (run(12, 20), run(12, 20), run(12, 20)):
+        await keeper.take(fetched)
+    assert keeper.position(PLACE) == 20
+    assert keeper.tally.missing == 7
+
+
+async def test_an_offset_that_never_comes_ends_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(custodian, "_SEEK_AGAIN_S", 0.0)
+    keeper = await restored(Kafka(end=30))
+    for _ in range(10):
+        await keeper.take(run(9, 20))
+    with pytest.raises(DataLost, match=r"numbers\[0\]: asked for offset 0, got 9, 10 times over"):
+        await keeper.take(run(9, 20))
+
+
+async def test_what_was_deleted_before_the_restart_is_counted() -> None:
+    kafka = Kafka(end=30)
+    keeper = await restored(kafka)
+    await keeper.take(run(0, 5))
+    await keeper.let_go(1)
+    kafka.start = 9
+    other = await restored(kafka)
+    assert other.position(PLACE) == 9
+    assert other.tally.missing == 4
+
+
+async def test_a_topic_made_anew_is_not_taken_for_the_old_one() -> None:
+    kafka = Kafka(end=30)
+    keeper = await restored(kafka)
+    await keeper.take(run(0, 30))
+    await keeper.let_go(1)
+    kafka.end = 3
+    with pytest.raises(DataLost, match=r"numbers\[0\]: no snapshot fits the log, which ends at 3"):
+        await restored(kafka)
+
+
+async def test_another_number_of_partitions_is_refused() -> None:
+    kafka = Kafka(end=30)
+    keeper = await restored(kafka)
+    await keeper.take(run(0, 30))
+    await keeper.let_go(1)
+    kafka.partitions = 2
+    with pytest.raises(SnapshotError, match="made for 1 partitions and the topic has 2"):
+        await restored(kafka)
+
+
+async def test_a_state_the_stage_does_not_know_is_refused() -> None:
+    kafka = Kafka(end=30, written=[Snapshot(PLACE, 1, 5, 0, b"not JSON")])
+    with pytest.raises(SnapshotError, match=r"numbers\[0\]: the stage does not take its snapshot up: Expecting value"):
+        await restored(kafka)
+
+
+async def test_time_passes_for_a_partition_without_records() -> None:
+    kafka = Kafka()
+    keeper = await restored(kafka)
+    for _ in range(4):
+        await keeper.beat()
+    assert kafka.log.count("send beats") == 2
+    await keeper.write_snapshots()
+    assert len(kafka.written) == 1  # what a beat said changes the state too
+
+
+async def test_records_for_a_partition_that_is_not_ours_are_left_alone() -> None:
+    kafka = Kafka(end=9)
+    keeper = custodian_of(kafka)
+    await keeper.take(run(0, 5))
+    assert kafka.log == []
+
+
+async def test_a_late_acknowledgement_does_not_hold_up_leaving() -> None:
+    kafka = Kafka(end=9, at_once=False)
+    keeper = await restored(kafka)
+    await keeper.take(run(0, 5))
+    await keeper.let_go(0.05)
+    assert kafka.written == []
+    assert kafka.failed == []
+
+
+async def test_progress_says_what_is_behind() -> None:
+    kafka = Kafka(end=9)
+    keeper = await restored(kafka)
+    await keeper.take(run(0, 5))
+    kafka.end = 12
+    await keeper.ask_ends()
+    (progress,) = keeper.progress()
+    assert (progress.next_offset, progress.end_offset, progress.durable_offset) == (5, 12, None)
+    (sign,) = keeper.signs()
+    assert (sign.name, sign.lag) == ("numbers[0]", 7)

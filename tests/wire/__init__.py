@@ -1,0 +1,1 @@
+"""The live way on a broker in memory."""
