@@ -233,8 +233,8 @@ class Custodian:
             unsafe = list(held.pending)
         if unsafe:
             await asyncio.wait(unsafe)
-        if held.spoilt:  # one of them was not written: the run is ending
-            return
+        if any(future.cancelled() or future.exception() is not None for future in unsafe):
+            return  # the run is ending for this reason
         await self._links.store.write(snapshot)
         held.durable_offset = snapshot.next_offset
         self.tally.snapshots += 1

@@ -164,7 +164,7 @@ class Decoder:
         if failed:
             places = sorted(set(places).difference(failed))
             pieces, events = [pieces[at] for at in places], [outcomes[at] for at in places]
-            joined = b"\n".join(pieces)
+            joined = b" ".join(pieces)
         if not pieces or surface.is_all_known(pieces, joined, self._full(events) - unset):
             return []
         keys = [self._keys[type(event)] - msgspec.structs.astuple(event).count(MISSING) for event in events]

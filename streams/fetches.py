@@ -29,7 +29,7 @@ class Fetched:
     chunk: Chunk
 
 
-class ChunkRecords(PartitionRecords):
+class ChunkRecords(PartitionRecords):  # type: ignore[misc]  # aiokafka is not typed
     """The records of one fetch, as few long runs instead of many records."""
 
     next_fetch_offset: int

@@ -14,12 +14,11 @@ from streams.surface import MSGSPEC_ERRORS
 
 _RUN_LEN: Final = 1024  # long enough for numpy, short enough for the cache
 _WHITE: Final = b" \t\r\n"
-_NEWLINE: Final = ord("\n")
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Objects to decode, the value and the line each comes from, and all of them joined by newlines."""
+    """Objects to decode, the value and the line each comes from, and all of them joined by spaces."""
 
     pieces: Sequence[bytes]
     origin: Int64
@@ -38,17 +37,16 @@ def cut(values: Sequence[bytes | None]) -> Iterator[Run]:
         lines = [(piece, at, part) for at, value in enumerate(group, start) for part, piece in _objects(value)]
         for first in range(0, len(lines), _RUN_LEN):
             pieces, origin, part = zip(*lines[first : first + _RUN_LEN], strict=True)
-            yield Run(pieces, np.array(origin), np.array(part), b"\n".join(pieces))
+            yield Run(pieces, np.array(origin), np.array(part), b" ".join(pieces))
 
 
 def _joined(group: Sequence[bytes | None]) -> bytes | None:
     """Join records of one line each; None where there are tombstones or records of several lines."""
     try:
-        joined = b"\n".join(group)  # type: ignore[arg-type]
+        joined = b" ".join(group)  # type: ignore[arg-type]
     except TypeError:
         return None
-    newlines = np.count_nonzero(np.frombuffer(joined, np.uint8) == _NEWLINE)
-    return joined if newlines == len(group) - 1 else None
+    return None if b"\n" in joined else joined
 
 
 def _objects(value: bytes | None) -> Iterator[tuple[int, bytes]]:

@@ -125,7 +125,8 @@ class Sender:
 
         with suppress(KafkaError):  # the records without an answer are counted below, each of them
             self._producer.flush(timeout=timeout_s)
-        self._producer.close(timeout=1)
+        with suppress(KafkaError):
+            self._producer.close(timeout=0)
         with self._lock:
             unanswered = self.sent - self.acknowledged - self.failed.total()
             if unanswered:

@@ -10,14 +10,16 @@ import hashlib
 import math
 import threading
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from prometheus_client import Metric
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from detectors.rules import LEVEL_CODE
 from detectors.transition import Key
+
+if TYPE_CHECKING:
+    from prometheus_client import Metric
 
 BLIND_CODE = -1.0
 """What `tocsin_level` shows while the source of a series is blind: neither green nor any other level."""
@@ -78,7 +80,7 @@ def series_label(key: Key) -> str:
     return label_text("/".join(map(_part, key))) if key else ALL
 
 
-def _part(value: str | float | bool) -> str:
+def _part(value: str | float | bool) -> str:  # noqa: FBT001  a value of a key
     if isinstance(value, str):
         # A slash inside a value must not read as the border between two.
         return value.replace("/", "\N{FULLWIDTH SOLIDUS}") or MISSING

@@ -160,8 +160,9 @@ def make_app(
 
 
 async def serve(app: web.Application, host: str = "127.0.0.1", port: int = 0) -> Server:
-    """Serve until `stop`; port 0 takes a free one. Raise ExposedError for an open address without a token, OSError
-    when the address is taken.
+    """Serve until `stop`; port 0 takes a free one.
+
+    Raise ExposedError for an open address without a token, OSError when the address is taken.
     """
     if not app[DOOR].admits_bind(host):
         raise ExposedError(f"{host or 'every address'} can be reached from other machines: set a token first")

@@ -142,7 +142,8 @@ def trouble(now: datetime = NOW) -> MemoryView:
                 "incident": "red-长沙",
                 "title": {"zh": "长沙部分地区通信中断", "en": "Service interruption in parts of Changsha"},
                 "text": {
-                    "zh": "尊敬的客户：因传输线路故障，长沙部分地区的通话和上网受到影响，我们正在抢修。\n下次通报：18:00。",
+                    "zh": "尊敬的客户：因传输线路故障，长沙部分地区的通话和上网受到影响，"
+                    "我们正在抢修。\n下次通报：18:00。",
                     "en": "Dear customer, a transmission fault affects calls and data in parts of Changsha. "
                     "We are repairing it.\nNext update: 18:00.",
                 },

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 SHOWN_MAX = 5  # refused lines shown one by one; the rest are counted
 _FINISH_S = 35.0  # longer than a delivery may take
-_FINISH_INTERRUPTED_S = 10.0
+_FINISH_EARLY_S = 5.0  # interrupted, or the broker is gone
 
 
 class Brokers(click.ParamType):
@@ -127,7 +127,7 @@ def command(
     opened.close()
     if sender is not None:
         try:
-            sender.finish(_FINISH_S if code == 0 else _FINISH_INTERRUPTED_S)
+            sender.finish(_FINISH_S if code == 0 and not sender.failed else _FINISH_EARLY_S)
         except KeyboardInterrupt:
             code = _say("interrupted; not all of the last events were acknowledged", 130)
         if sender.failed:

@@ -101,7 +101,7 @@ class Page:
         try:
             async with asyncio.timeout(timeout_s):
                 while not await self.value(f"Boolean({expression})"):
-                    await asyncio.sleep(0.05)
+                    await asyncio.sleep(0.05)  # noqa: ASYNC110  the page is another process: it sets no event of ours
         except TimeoutError:
             seen = await self.text("body")
             raise TimeoutError(f"not within {timeout_s:g} s: {expression}; the page says: {seen}") from None
