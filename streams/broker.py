@@ -3,6 +3,7 @@
 It is librdkafka's own mock cluster, which comes inside the confluent-kafka wheel. The Python binding can start one but
 not say how many partitions a topic has, so the few C functions needed are called directly. It has no retention by
 time, no compaction and no CreateTopics request; topics that were not declared appear with four partitions on first use.
+A consumer group that was left by all its members cannot be joined again: one run, one broker.
 """
 
 from __future__ import annotations

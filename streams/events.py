@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import reduce
 from itertools import compress
 from operator import or_
@@ -29,6 +30,8 @@ from streams.runs import Run, cut
 from streams.surface import MSGSPEC_ERRORS
 
 AHEAD_MS_MAX: Final = 300_000
+
+_SOME_TIME: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 _Decode: TypeAlias = Callable[[bytes], Any]
 
@@ -72,7 +75,7 @@ class _Heartbeat:
 class _Refusal:
     stream: str
     fault: Fault
-    time: float = 0.0  # none of its own; in bounds, so that a run has a time everywhere
+    time: datetime = _SOME_TIME  # so that a run has times throughout
 
 
 _Outcome: TypeAlias = Event | _Heartbeat | _Refusal

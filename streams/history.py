@@ -6,10 +6,12 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from detectors.batch import Int64
 from detectors.vocabulary import STREAMS
 from streams.event_types import Event
-from streams.events import MixedDecoder
+from streams.events import Decoded, MixedDecoder
 from streams.files import Input
 from streams.merge import Run, merge, sort_by_time
 
@@ -29,11 +31,18 @@ class Refusal:
         return f"{self.file}:{self.line}: {self.reason}: {self.detail}"
 
 
+class Heartbeat(Event):
+    """A record that says nothing but that time has come so far. It belongs to no stream and has no id."""
+
+
+_HEARTBEAT = Heartbeat(id="heartbeat", time=0.0)
+
+
 @dataclass(slots=True)
 class History:
     """The events of several inputs, in the order in which they arrived.
 
-    Iterating gives runs of (times, events). `on_refused` hears of every line that is no event; `refused` counts them.
+    Iterating gives runs of (times, events); a heartbeat is a run of its own, with a `Heartbeat` in it. `on_refused` hears of every line that is no event; `refused` counts them.
     """
 
     inputs: Sequence[Input]
@@ -74,8 +83,19 @@ class History:
                 line = lines.lines[refused.index]
                 original = lines.original(refused.index)
                 self._refuse(Refusal(source.name, line, refused.reason, refused.detail, original))
-            yield decoded.time_ms, decoded.events
+            yield from _in_order(decoded)
 
     def _refuse(self, refusal: Refusal) -> None:
         self.refused[refusal.reason] += 1
         self.on_refused(refusal)
+
+
+def _in_order(decoded: Decoded) -> Iterator[Run[Event]]:
+    """Give the events of a batch, cut where a heartbeat stands between them."""
+    first = 0
+    for index, time_ms in decoded.heartbeats:
+        last = int(np.searchsorted(decoded.origin, index))
+        yield decoded.time_ms[first:last], decoded.events[first:last]
+        yield np.array([time_ms], np.int64), [_HEARTBEAT]
+        first = last
+    yield decoded.time_ms[first:], decoded.events[first:]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import io
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -17,6 +18,7 @@ BLOCK_BYTES = 1 << 20
 LINE_MAX_BYTES = 1 << 20  # more of a line is not kept; the decoder refuses it by its size long before
 BATCH_LEN = 4_096
 _BOM = b"\xef\xbb\xbf"
+_NO_TEXT = re.compile("[\0\udc80-\udcff]")  # the zeros of UTF-16, and bytes that could not be decoded
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +93,8 @@ def read_table(content: BinaryIO, binder: Binder, label: str) -> Iterator[Lines]
             return
         if header.error:
             raise TableError(header.error.detail)
+        if _NO_TEXT.search("".join(header.cells)):
+            raise TableError(f"the header is not {binder.encoding} text; a map can name another `encoding`")
         to_events = binder.bind(header.cells, label)
         as_bytes = partial(as_text, delimiter=binder.delimiter, encoding=binder.encoding)
         while batch := list(islice(rows, BATCH_LEN)):

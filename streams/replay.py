@@ -15,6 +15,7 @@ from detectors.transition import Transition
 from detectors.vocabulary import STREAMS
 from streams.columns import to_batch
 from streams.event_types import Event
+from streams.history import Heartbeat
 
 DRAIN_MS_MAX = 86_400_000
 """How far past the last event `drain` goes at most: a rule may never be green again."""
@@ -41,6 +42,8 @@ class Replay:
         if not events:
             return []
         types = list(map(type, events))
+        if Heartbeat in types:
+            return self._feed_in_parts(time_ms, events, [row for row, kind in enumerate(types) if kind is Heartbeat])
         names = {kind: self._stream_of(events[types.index(kind)]) for kind in dict.fromkeys(types)}
         streams = [names[kind] for kind in types] if len(names) > 1 else list(names.values())
         verdict = self._monitor.gate.admit(streams, [event.id for event in events], time_ms)
@@ -54,13 +57,7 @@ class Replay:
             if len(rows):
                 chosen = events if len(rows) == len(events) else [events[row] for row in rows.tolist()]
                 self._monitor.feed(to_batch(STREAMS[name], chosen, time_ms[rows], self._fields[name]))
-        watermark_ms = self._monitor.gate.watermark_ms
-        return [] if watermark_ms is None else self._advance(watermark_ms)
-
-    def heartbeat(self, time_ms: int) -> list[Transition]:
-        """Let time pass as a heartbeat record says."""
-        self._monitor.gate.heartbeat(time_ms)
-        return self._advance(time_ms - self._monitor.gate.lateness_ms)
+        return self._catch_up()
 
     def finish(self, *, drain: bool = False) -> list[Transition]:
         """Judge up to the first boundary after the last event; with `drain` go on until all is green."""
@@ -87,6 +84,20 @@ class Replay:
     @staticmethod
     def _end(last_ms: int, hop_ms: int) -> int:
         return (last_ms // hop_ms + 1) * hop_ms
+
+    def _feed_in_parts(self, time_ms: Int64, events: Sequence[Event], heartbeats: list[int]) -> list[Transition]:
+        """Feed what lies between the heartbeats, and let time pass at each of them."""
+        said: list[Transition] = []
+        first = 0
+        for row in heartbeats:
+            said += self.feed(time_ms[first:row], events[first:row])
+            self._monitor.gate.heartbeat(int(time_ms[row]))
+            first = row + 1
+        return said + self.feed(time_ms[first:], events[first:]) + self._catch_up()
+
+    def _catch_up(self) -> list[Transition]:
+        watermark_ms = self._monitor.gate.watermark_ms
+        return [] if watermark_ms is None else self._advance(watermark_ms)
 
     def _advance(self, watermark_ms: int) -> list[Transition]:
         for partial in self._monitor.close(watermark_ms):

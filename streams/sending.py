@@ -20,7 +20,8 @@ IN_FLIGHT_MAX = 20_000
 
 _DELIVERY_TIMEOUT_MS = 30_000
 _REQUEST_TIMEOUT_MS = 10_000
-_LINGER_MS = 10
+_LINGER_MS = 20
+_BATCH_BYTES = 256 * 1024
 _ADDRESS = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^\s:/\[\]]+)(?::([0-9]{1,5}))?")
 
 
@@ -90,6 +91,7 @@ class Sender:
                 delivery_timeout_ms=_DELIVERY_TIMEOUT_MS,
                 request_timeout_ms=_REQUEST_TIMEOUT_MS,
                 linger_ms=_LINGER_MS,
+                batch_size=_BATCH_BYTES,
             )
         except (KafkaError, OSError, ValueError) as error:
             raise Unreachable(f"no Kafka broker answers at {where} within {timeout_ms / 1_000:g} s") from error

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hmac
 import ipaddress
 import json
@@ -16,9 +15,9 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from aiohttp import web
-from prometheus_client.exposition import choose_encoder
 
 from streams.feed import Feed, FullError
+from streams.scrapes import Scrapes
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -148,7 +147,7 @@ def make_app(
     app.on_shutdown.append(close)
     for path, name in PAGE.items():
         app.router.add_get(path, partial(_file, name, files("streams").joinpath("page", name).read_bytes()))
-    app.router.add_get("/metrics", _Scrapes(registry).handle)
+    app.router.add_get("/metrics", Scrapes(registry).handle)
     app.router.add_get("/healthz", partial(_json, lambda: {"status": "ok"}))
     app.router.add_get("/readyz", partial(_ready, readiness))
     app.router.add_get("/api/v1/incidents", partial(_json, lambda: {"incidents": view.incidents()}))
@@ -257,26 +256,3 @@ async def _events(feed: Feed, request: web.Request) -> web.StreamResponse:
     except ConnectionResetError:
         log.debug("a page went away")
     return response
-
-
-class _Scrapes:
-    """Writes the metrics in a thread, one writing at a time: scrapers that come meanwhile share it."""
-
-    def __init__(self, registry: CollectorRegistry) -> None:
-        self._registry = registry
-        self._running: dict[str, asyncio.Task[bytes]] = {}  # content type → the writing under way
-
-    async def handle(self, request: web.Request) -> web.Response:
-        try:
-            encode, content_type = choose_encoder(",".join(request.headers.getall("Accept", [])))
-        except (TypeError, ValueError):  # a version that is no version
-            encode, content_type = choose_encoder("")
-        task = self._running.get(content_type)
-        if task is None:
-            task = asyncio.ensure_future(asyncio.to_thread(encode, self._registry))
-            self._running[content_type] = task
-            task.add_done_callback(lambda _: self._running.pop(content_type, None))
-        # One scraper going away must not take the writing from the others.
-        response = web.Response(body=await asyncio.shield(task), headers={"Content-Type": content_type})
-        response.enable_compression()
-        return response

@@ -100,8 +100,8 @@ class Page:
         """Wait until JavaScript is true in the page. Raises TimeoutError with the page's text."""
         try:
             async with asyncio.timeout(timeout_s):
-                while not await self.value(f"Boolean({expression})"):
-                    await asyncio.sleep(0.05)  # noqa: ASYNC110  the page is another process: it sets no event of ours
+                while not await self.value(f"Boolean({expression})"):  # noqa: ASYNC110  no event reaches us from there
+                    await asyncio.sleep(0.05)
         except TimeoutError:
             seen = await self.text("body")
             raise TimeoutError(f"not within {timeout_s:g} s: {expression}; the page says: {seen}") from None

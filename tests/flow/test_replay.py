@@ -181,6 +181,15 @@ def test_several_files_are_merged_by_time(rules: Path, tmp_path: Path) -> None:
     assert "late" not in result.stderr
 
 
+def test_a_heartbeat_lets_time_pass(rules: Path, tmp_path: Path) -> None:
+    heartbeat = '{"heartbeat": true, "time": "2026-03-01T09:00:45Z", "stream": "complaints"}\n'
+    path = tmp_path / "complaints.jsonl"
+    path.write_text(EVENT.format("a", 1) + EVENT.format("b", 2) + heartbeat + EVENT.format("c", 44), encoding="utf-8")
+    result = run(path, "--rules", rules)
+    assert levels(result) == [("red", "09:00:10"), ("green", "09:00:20")]
+    assert "2 accepted; 1 late" in result.stderr
+
+
 @pytest.mark.parametrize(
     ("args", "code", "said"),
     [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from typing import Any
+from unittest.mock import patch
 
 import msgspec
 import numpy as np
@@ -11,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from detectors.vocabulary import STREAMS
+from streams import surface
 from streams.event_types import MISSING, Event
 from streams.events import Decoded, Decoder, MixedDecoder
 from streams.faults import Fault, find_fault, read_object
@@ -161,6 +163,16 @@ def test_any_bytes_are_accounted_for(batch: list[bytes], tail: bytes) -> None:
     told = {one.index for one in decoded.refused} | set(decoded.origin.tolist())
     told |= {index for index, _ in decoded.heartbeats}
     assert told == set(range(len(batch) + 1))
+
+
+@given(st.lists(objects(), min_size=1, max_size=4), st.integers(1, 40))
+def test_where_a_block_ends_does_not_matter(batch: list[bytes], block_len: int) -> None:
+    joined = b" ".join(batch)
+    keys = joined.count(b'":')
+    whole = surface.is_all_known(batch, joined, keys)
+    with patch.object(surface, "_BLOCK_LEN", block_len):
+        assert surface.is_all_known(batch, joined, keys) == whole
+        assert not surface.is_all_known(batch, joined, keys + 1)
 
 
 def test_long_batches_are_cut_without_a_seam() -> None:

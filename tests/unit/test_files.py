@@ -258,9 +258,20 @@ def test_short_rows_are_filled_up_and_an_empty_file_is_no_trouble(tmp_path: Path
     assert events("", tmp_path)[0] == []
 
 
+def test_a_header_may_look_strange(tmp_path: Path) -> None:
+    got, _ = events('id,"two\nlines",\u3000,no\xa0break\na,b,,d\n', tmp_path)
+    assert got == [{"id": "a", "two\nlines": "b", "no\xa0break": "d"}]
+
+
 def test_a_column_may_stand_once(tmp_path: Path) -> None:
     with pytest.raises(WrongInputError, match=r"complaints\.csv:1: column 'region' is there twice$"):
         events("id,region,region\na,b,c\n", tmp_path)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "gbk"])
+def test_a_header_of_another_encoding(encoding: str, tmp_path: Path) -> None:
+    with pytest.raises(WrongInputError, match=r"complaints\.csv:1: the header is not utf-8 text; a map can name"):
+        events("id,地市\na,长沙\n".encode(encoding), tmp_path)
 
 
 def test_an_input_takes_any_binary_file() -> None:

@@ -15,6 +15,7 @@ class CountingStage:
     topic_out: str
     partition: int
     partitions: int
+    topic_beats: str = "beats"
     count: int = 0
     total: int = 0
     beats: int = 0
@@ -33,7 +34,7 @@ class CountingStage:
 
     def beat(self, now_ms: int) -> list[Outgoing]:
         self.beats += 1
-        return [Outgoing("beats", str(now_ms).encode(), b"%d" % self.partition)] if self.beats % 2 else []
+        return [Outgoing(self.topic_beats, str(now_ms).encode(), b"%d" % self.partition)] if self.beats % 2 else []
 
     def dump(self) -> bytes:
         return json.dumps([self.count, self.total, self.next_offset, self.gaps]).encode()

@@ -5,12 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import logging
-import subprocess
-import sys
-from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass, field, replace
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
@@ -18,8 +14,8 @@ from aiokafka.errors import KafkaConnectionError, KafkaError
 
 from streams.broker import EmbeddedBroker
 from streams.host import Host, HostSettings, Wiring
-from streams.stage import Chunk, Outgoing
-from tests.parts.process import Process
+from streams.snapshots import SnapshotStore
+from streams.stage import Outgoing
 from tests.wire.counting import CountingStage
 
 PARTITIONS = 4
@@ -38,17 +34,27 @@ class Running:
     """A host at work in this process, and its stages by partition."""
 
     host: Host
+    run: asyncio.Task[None]
     stages: dict[int, CountingStage] = field(default_factory=dict)
 
     async def counted(self, count: int) -> None:
-        async with asyncio.timeout(20):
-            while sum(stage.count for stage in self.stages.values()) < count:
-                await asyncio.sleep(0.05)
+        await until(lambda: sum(stage.count for stage in self.stages.values()) >= count)
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    """Wait until `holds`; raise TimeoutError after 20 s."""
+    async with asyncio.timeout(20):
+        while not holds():  # noqa: ASYNC110  # what is waited for happens in other threads, and has no event
+            await asyncio.sleep(0.05)
 
 
 @contextlib.asynccontextmanager
-async def hosting(bootstrap: str, *, snapshot_every_s: float = 0.3) -> AsyncIterator[Running]:
-    """Run a host until the block ends."""
+async def hosting(bootstrap: str, *, group: str = "first") -> AsyncIterator[Running]:
+    """Run a host until the block ends.
+
+    The embedded broker lets nobody join a group that was left, so each run has a group of its own; the snapshots are
+    the same application's.
+    """
     stages: dict[int, CountingStage] = {}
 
     def make(partition: int, partitions: int) -> CountingStage:
@@ -58,17 +64,21 @@ async def hosting(bootstrap: str, *, snapshot_every_s: float = 0.3) -> AsyncIter
 
     ready = asyncio.Event()
     host = Host(
-        HostSettings([bootstrap], beat_every_s=0.2, snapshot_every_s=snapshot_every_s, ask_ends_every_s=0.3, limits=None),
+        HostSettings([bootstrap], group, beat_every_s=0.2, snapshot_every_s=0.3, ask_ends_every_s=0.3, limits=None),
         [Wiring("numbers", make)],
         clock=lambda: 1_234,
         on_ready=ready.set,
+    )
+    keeper = host._custodian
+    keeper._links = replace(
+        keeper._links, store=SnapshotStore("counting", "tocsin.snapshots", keeper._links.publisher, [bootstrap])
     )
     run = asyncio.create_task(host.run())
     waiting = asyncio.create_task(ready.wait())
     await asyncio.wait([run, waiting], timeout=20, return_when=asyncio.FIRST_COMPLETED)
     try:
         assert ready.is_set(), run
-        yield Running(host, stages)
+        yield Running(host, run, stages)
     finally:
         host.stop()
         waiting.cancel()
@@ -111,9 +121,7 @@ async def test_every_record_is_counted_once(broker: str) -> None:
 
 async def test_time_passes_while_nothing_comes(broker: str) -> None:
     async with hosting(broker) as running:
-        async with asyncio.timeout(10):
-            while min(stage.beats for stage in running.stages.values()) < 4:
-                await asyncio.sleep(0.05)
+        await until(lambda: min(stage.beats for stage in running.stages.values()) >= 4)
     assert set(await latest(broker, "beats")) == set(range(PARTITIONS))
 
 
@@ -121,7 +129,7 @@ async def test_a_restart_goes_on_where_the_state_was(broker: str) -> None:
     async with hosting(broker) as running:
         await running.host.publish(*numbers(0, 400))
         await running.counted(400)
-    async with hosting(broker) as running:
+    async with hosting(broker, group="second") as running:
         await running.host.publish(*numbers(400, 800))
         await running.counted(800)
         assert sum(stage.total for stage in running.stages.values()) == sum(range(800))
@@ -133,13 +141,11 @@ async def test_a_damaged_snapshot_gives_way_to_the_one_before(broker: str) -> No
     async with hosting(broker) as running:
         await running.host.publish(*numbers(0, 400))
         await running.counted(400)
-        async with asyncio.timeout(10):
-            while {progress.durable_offset for progress in running.host.progress()} != {100}:
-                await asyncio.sleep(0.05)
+        await until(lambda: {progress.durable_offset for progress in running.host.progress()} == {100})
         await running.host.publish(*numbers(400, 800))
         await running.counted(800)
     await damage_the_newest(broker)
-    async with hosting(broker) as running:
+    async with hosting(broker, group="second") as running:
         await running.counted(800)
         assert sum(stage.total for stage in running.stages.values()) == sum(range(800))
 
@@ -165,7 +171,9 @@ async def damage_the_newest(bootstrap: str) -> None:
                         entry = (manifest["next_offset"], int(slot), partition.partition)
                         newest[place] = max(newest.get(place, entry), entry)
         for place, (_, slot, number) in newest.items():
-            await producer.send_and_wait("tocsin.snapshots", b"rubbish", key=f"{place}|{slot}|0".encode(), partition=number)
+            await producer.send_and_wait(
+                "tocsin.snapshots", b"rubbish", key=f"{place}|{slot}|0".encode(), partition=number
+            )
     finally:
         await producer.stop()
         await consumer.stop()
@@ -174,12 +182,16 @@ async def damage_the_newest(bootstrap: str) -> None:
 
 async def test_a_stage_that_breaks_ends_the_run(broker: str) -> None:
     with pytest.raises(ValueError, match="not a number"):
-        async with hosting(broker) as running:
-            await running.host.publish(Outgoing("numbers", b"not a number", None, 0))
-            await asyncio.sleep(10)
+        await feed_what_breaks(broker)
 
 
-async def test_an_error_parked_by_the_group_is_heard(broker: str, caplog: pytest.LogCaptureFixture) -> None:
+async def feed_what_breaks(broker: str) -> None:
+    async with hosting(broker) as running:
+        await running.host.publish(Outgoing("numbers", b"not a number", None, 0))
+        await asyncio.wait([running.run], timeout=10)
+
+
+async def test_an_error_parked_by_the_group_is_heard(broker: str) -> None:
     async with hosting(broker) as running:
         consumer = running.host._consumer
         coordinator = consumer._thread._ensure_consumer()._coordinator
@@ -206,7 +218,3 @@ async def test_asked_to_stop_before_it_began_it_does_not_begin() -> None:
     host = Host(HostSettings(["127.0.0.1:1"], limits=None), [], clock=lambda: 0)
     host.stop()
     await host.run()
-
-
-def worker(bootstrap: str, log: Path) -> Process:
-    return Process([sys.executable, "-m", "tests.wire.worker", bootstrap, "app", "numbers", "said", "tocsin.snapshots"], log)

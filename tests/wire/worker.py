@@ -1,4 +1,4 @@
-"""A worker as a process of its own: `python -m tests.wire.worker BOOTSTRAP APP_ID` counts `numbers` into `said`."""
+"""A worker as a process of its own: `python -m tests.wire.worker BOOTSTRAP APP_ID NUMBERS SAID SNAPSHOTS`."""
 
 from __future__ import annotations
 
@@ -11,18 +11,13 @@ from streams.host import Host, HostSettings, Wiring, run_until_signal
 from streams.watchdog import Limits
 from tests.wire.counting import CountingStage
 
-SESSION_S = 6.0
+SESSION_S = 4.0
 
 log = logging.getLogger("tests.wire.worker")
 
 
-def wiring(topic: str = "numbers", topic_out: str = "said") -> Wiring:
-    """Count `topic` into `topic_out`."""
-    return Wiring(topic, lambda partition, partitions: CountingStage(topic_out, partition, partitions))
-
-
-async def main(bootstrap: str, app_id: str, topic: str, topic_out: str, snapshots: str) -> None:
-    """Run until a signal."""
+async def main(bootstrap: str, app_id: str, numbers: str, said: str, snapshots: str) -> None:
+    """Count the topic `numbers` into `said` until a signal."""
     host = Host(
         HostSettings(
             [bootstrap],
@@ -30,9 +25,9 @@ async def main(bootstrap: str, app_id: str, topic: str, topic_out: str, snapshot
             snapshot_topic=snapshots,
             snapshot_every_s=0.5,
             session_timeout_s=SESSION_S,
-            limits=Limits(pause_s=SESSION_S / 2),
+            limits=Limits(pause_s=SESSION_S),
         ),
-        [wiring(topic, topic_out)],
+        [Wiring(numbers, lambda partition, partitions: CountingStage(said, partition, partitions, f"{app_id}-beats"))],
         clock=lambda: time.time_ns() // 1_000_000,
         on_ready=lambda: log.info("ready"),
     )
