@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 
 from detectors import exact
-from detectors.batch import Column, EventBatch, Int64
+from detectors.batch import Column, EventBatch, Int64, UInt64
 from detectors.codes import combine
-from detectors.partial import Array, Partial, Things, latest_things, merge, reduce_by, unique_pairs
+from detectors.partial import Array, Partial, Things, latest_things, merge, reduce_events, unique_pairs
 from detectors.rules import Kind, Rule
 from detectors.transition import Key
 from detectors.vocabulary import Stream
@@ -30,7 +30,8 @@ class SeriesTable:
     def __init__(self, by: tuple[str, ...]) -> None:
         self.by = by
         self.keys: list[Key] = []
-        self._rows: dict[int, int] = {}
+        self._known = np.full(1, np.iinfo(np.uint64).max)  # codes, sorted; the last stands for none
+        self._row_at = np.full(1, -1)  # the row of each
 
     def rows(self, batch: EventBatch) -> Int64:
         """Find the row of each event's series, making rows for new ones. Return (n,)."""
@@ -40,15 +41,27 @@ class SeriesTable:
             return np.zeros(len(batch), np.int64)
         columns = [batch.columns[name] for name in self.by]
         codes = combine([_codes(column) for column in columns], len(batch))
-        fresh, first, inverse = np.unique(codes, return_index=True, return_inverse=True)
-        rows = np.empty(len(fresh), np.int64)
-        for place, (code, event) in enumerate(zip(fresh.tolist(), first.tolist(), strict=True)):
-            row = self._rows.get(code)
-            if row is None:
-                row = self._rows[code] = len(self.keys)
-                self.keys.append(tuple(_key_value(column.values[event]) for column in columns))
-            rows[place] = row
-        return rows[inverse]
+        places = self._find(codes)
+        unknown = np.flatnonzero(self._known[places] != codes)
+        if len(unknown):
+            self._learn(codes, unknown, columns)
+            places = self._find(codes)
+        return self._row_at[places]
+
+    def _find(self, codes: UInt64) -> Int64:
+        """Give for each code the place in the sorted codes where it is, or would be."""
+        return np.minimum(np.searchsorted(self._known, codes), len(self._known) - 1)
+
+    def _learn(self, codes: UInt64, unknown: Int64, columns: Sequence[Column]) -> None:
+        """Make rows for the codes of the unknown events, in the order in which they came."""
+        fresh, first = np.unique(codes[unknown], return_index=True)
+        order = np.argsort(first)
+        for event in unknown[first[order]].tolist():
+            self.keys.append(tuple(_key_value(column.values[event]) for column in columns))
+        known = np.concatenate((self._known, fresh[order]))
+        rows = np.concatenate((self._row_at, np.arange(len(self.keys) - len(fresh), len(self.keys))))
+        by_code = np.argsort(known)
+        self._known, self._row_at = known[by_code], rows[by_code]
 
 
 def _codes(column: Column) -> Any:
@@ -119,9 +132,9 @@ class Feeder:
             groups, places = np.unique(rows, return_inverse=True)
             keys = [table.keys[row] for row in groups.tolist()]
             things = self._things(chosen, places)
-            return Partial(self.rule.id, end, keys, reduce_by(rows, columns)[1], None, things)
+            return Partial(self.rule.id, end, keys, reduce_events(rows, columns)[1], None, things)
         columns = self._columns(batch, events)
-        groups, columns = reduce_by(rows, columns)
+        groups, columns = reduce_events(rows, columns)
         pairs = None
         if self.rule.measure.kind is Kind.DISTINCT:
             codes = _codes(batch.columns[self.rule.measure.field or ""])[events]

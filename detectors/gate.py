@@ -5,7 +5,8 @@ Whatever the split into batches, the answer is the same: each row is held agains
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -19,6 +20,8 @@ HORIZON_MS = 3_600_000
 _NEVER = -(1 << 62)
 
 ACCEPTED, LATE, DUPLICATE = 0, 1, 2
+
+_FORGET_LEN = 1024
 
 
 class Seen:
@@ -36,10 +39,18 @@ class Seen:
     def __len__(self) -> int:
         return len(self._time_ms)
 
-    def touches(self, ids: Sequence[str]) -> bool:
-        """Say whether any of the ids is known, or stands twice among them."""
-        fresh = set(ids)
-        return len(fresh) < len(ids) or not self._time_ms.keys().isdisjoint(fresh)
+    def add_if_new(self, ids: Sequence[str], times_ms: Sequence[int]) -> bool:
+        """Remember accepted events if every id is new, and twice the same none; else change nothing.
+
+        One pass over the table, which is large and seldom in the cache.
+        """
+        before = len(self._time_ms)
+        deque(map(self._time_ms.setdefault, ids, times_ms), maxlen=0)
+        if len(self._time_ms) == before + len(ids):
+            return True
+        for _ in range(len(self._time_ms) - before):  # a dict keeps the order of insertion: the new ones are last
+            self._time_ms.popitem()
+        return False
 
     def has(self, id_: str, time_ms: int, watermark_ms: int) -> bool:
         """Say whether an event with this id was accepted within the horizon of this time."""
@@ -58,20 +69,19 @@ class Seen:
             time_ms = max(known, time_ms)
         self._time_ms[id_] = time_ms
 
-    def add_all(self, ids: Sequence[str], times_ms: list[int]) -> None:
-        """Remember accepted events whose ids are all new."""
-        self._time_ms.update(zip(ids, times_ms, strict=True))
+    def drop(self, ids: Iterable[str]) -> None:
+        """Forget ids that were added last."""
+        for id_ in ids:
+            del self._time_ms[id_]
 
     def forget(self, before_ms: int) -> None:
         """Drop ids from the front, the oldest by arrival, as far as they are older than `before_ms`."""
-        while self._time_ms:
-            front = list(islice(self._time_ms.items(), 1024))
+        while self._time_ms and next(iter(self._time_ms.values())) < before_ms:
+            front = list(islice(self._time_ms.items(), _FORGET_LEN))
             old = next((n for n, (_, time_ms) in enumerate(front) if time_ms >= before_ms), len(front))
             for id_, _ in front[:old]:
                 del self._time_ms[id_]
                 self._earlier.pop(id_, None)
-            if old < len(front):
-                return
 
     def state(self) -> dict[str, Any]:
         """Write down as plain data, oldest arrival first."""
@@ -82,7 +92,7 @@ class Seen:
     def of(cls, state: dict[str, Any]) -> Seen:
         """Take up what `state` wrote."""
         seen = cls()
-        seen.add_all(state["ids"], state["times"].tolist())
+        seen._time_ms = dict(zip(state["ids"], state["times"].tolist(), strict=True))
         seen._earlier = {id_: list(times) for id_, times in state["earlier"].items()}
         return seen
 
@@ -120,27 +130,38 @@ class Gate:
 
         `streams` names the stream of each row, or holds the one name of all.
         """
-        mixed = len(streams) > 1
-        names = set(streams)
-        tables = {name: self._seen.setdefault(name, Seen()) for name in names}
-        if mixed and len(names) > 1:
-            by_stream = {name: [id_ for id_, of in zip(ids, streams, strict=True) if of == name] for name in names}
-            suspicious = any(tables[name].touches(by_stream[name]) for name in names)
+        kinds = list(dict.fromkeys(streams))
+        for kind in kinds:
+            self._seen.setdefault(kind, Seen())
+        if len(kinds) == 1:
+            rows_of = {kinds[0]: np.arange(len(ids))}
         else:
-            suspicious = tables[streams[0]].touches(ids)
-        if suspicious:
-            verdict = self._one_by_one(streams if mixed else [streams[0]] * len(ids), ids, time_ms, tables)
-        else:
-            late = self._late(time_ms)
-            verdict = np.where(late, LATE, ACCEPTED)
-            kept = np.flatnonzero(~late).tolist()
-            for name in names:
-                rows = [row for row in kept if streams[row] == name] if mixed and len(names) > 1 else kept
-                times: list[int] = time_ms[rows].tolist()
-                tables[name].add_all([ids[row] for row in rows] if len(rows) < len(ids) else ids, times)
-        for seen in tables.values():
-            seen.forget(self.newest_ms - self.lateness_ms - HORIZON_MS)
+            number = {kind: place for place, kind in enumerate(kinds)}
+            places = np.fromiter(map(number.__getitem__, streams), np.int64, len(ids))
+            rows_of = {kind: np.flatnonzero(places == place) for kind, place in number.items()}
+        verdict = self._all_new(rows_of, ids, time_ms)
+        if verdict is None:
+            own = streams if len(streams) == len(ids) else [kinds[0]] * len(ids)
+            verdict = self._one_by_one(own, ids, time_ms)
+        for kind in kinds:
+            self._seen[kind].forget(self.newest_ms - self.lateness_ms - HORIZON_MS)
         return verdict
+
+    def _all_new(self, rows_of: Mapping[str, Int64], ids: Sequence[str], time_ms: Int64) -> Int64 | None:
+        """Judge events, rows by stream, if there is no duplicate among them; None if there may be one."""
+        added: list[tuple[Seen, Sequence[str]]] = []
+        for stream, rows in rows_of.items():
+            own = ids if len(rows) == len(ids) else [ids[row] for row in rows.tolist()]
+            if not self._seen[stream].add_if_new(own, time_ms[rows].tolist()):
+                for seen, theirs in added:
+                    seen.drop(theirs)
+                return None
+            added.append((self._seen[stream], own))
+        late = self._late(time_ms)
+        if late.any():
+            for stream, rows in rows_of.items():
+                self._seen[stream].drop(ids[row] for row in rows[late[rows]].tolist())
+        return np.where(late, LATE, ACCEPTED)
 
     def _late(self, time_ms: Int64) -> Bool:
         """Find the late rows of a batch without duplicates, and move the frontier."""
@@ -153,17 +174,17 @@ class Gate:
         late: Bool = time_ms < before - self.lateness_ms
         return late
 
-    def _one_by_one(self, streams: Sequence[str], ids: Sequence[str], time_ms: Int64, tables: dict[str, Seen]) -> Int64:
+    def _one_by_one(self, streams: Sequence[str], ids: Sequence[str], time_ms: Int64) -> Int64:
         verdict = np.zeros(len(ids), np.int64)
         newest = self.newest_ms
         for row, (stream, id_, time) in enumerate(zip(streams, ids, time_ms.tolist(), strict=True)):
             watermark = newest - self.lateness_ms
-            if tables[stream].has(id_, time, watermark):
+            if self._seen[stream].has(id_, time, watermark):
                 verdict[row] = DUPLICATE
             elif time < watermark:
                 verdict[row] = LATE
             else:
-                tables[stream].add(id_, time)
+                self._seen[stream].add(id_, time)
                 newest = max(newest, time)
         self.newest_ms = newest
         return verdict

@@ -15,7 +15,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
-from streams.custody import Custody, Refusal, admit
+from aiokafka.errors import KafkaError
+
+from streams.custody import Custody, Refusal, refuse
 from streams.hosting import DataLost, Progress, Tally, Wiring
 from streams.snapshots import Place, Shelf, Snapshot, SnapshotError
 from streams.watchdog import PartitionSigns
@@ -159,20 +161,22 @@ class Custodian:
 
     async def take(self, fetched: Fetched) -> None:
         """Feed a run of records to its stage, if it is ours and news; send what follows."""
-        held = self._held.get(Place(fetched.chunk.topic, fetched.chunk.partition))
+        held = self._held.get(Place(fetched.topic, fetched.partition))
         if held is None:
             return  # not restored yet, or given up: it is read again by whoever takes the partition up
         async with held.lock:
             if self._held.get(held.place) is not held:
                 return  # given up while we waited for the lock
-            chunk = admit(fetched, held.next_offset)
-            if chunk is Refusal.REPEAT:
+            refusal = refuse(fetched, held.next_offset)
+            if refusal is Refusal.REPEAT:
                 self.tally.repeats += 1
-            elif chunk is Refusal.JUMP:
+            elif refusal is Refusal.JUMP:
                 await self._go_back(held, fetched.first_offset)
             else:
-                held.taken(chunk, time.monotonic())
-                await self._let(held, partial(held.stage.feed, chunk, self._clock()))
+                for chunk in fetched.chunks(held.next_offset):
+                    held.taken(chunk, time.monotonic())
+                    if chunk.values:  # a stage need not know of runs that hold nothing but markers
+                        await self._let(held, partial(held.stage.feed, chunk, self._clock()))
 
     async def beat(self) -> None:
         """Let every stage know that time passes; send what follows."""
@@ -240,11 +244,15 @@ class Custodian:
         self.tally.snapshots += 1
 
     async def ask_ends(self) -> None:
-        """Ask the broker how long the logs are by now."""
+        """Ask the broker how long the logs are by now. While it does not answer, what it said last stands."""
         partitions = list(self._held)
         if not partitions:
             return
-        ends = await self._links.ends.next(partitions)
+        try:
+            ends = await self._links.ends.next(partitions)
+        except KafkaError as reason:
+            _log.warning("the broker does not say where the logs end: %r", reason)
+            return
         now_s = time.monotonic()
         for partition, end in ends.items():
             held = self._held.get(Place(*partition))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from bisect import bisect_left
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING
@@ -23,24 +22,13 @@ class Refusal(Enum):
     JUMP = "jump"  # something before it was thrown away on the way to us: it has to be read again
 
 
-def admit(fetched: Fetched, next_offset: int) -> Chunk | Refusal:
-    """Give what of a run is news where `next_offset` is expected: all of it, its end, or nothing and why."""
-    chunk = fetched.chunk
+def refuse(fetched: Fetched, next_offset: int) -> Refusal | None:
+    """Say why a run is not taken where `next_offset` is expected; None if all of it, or its end, is news."""
     if fetched.first_offset > next_offset:
         return Refusal.JUMP
-    if chunk.next_offset <= next_offset:
+    if fetched.next_offset <= next_offset:
         return Refusal.REPEAT
-    known = bisect_left(chunk.offsets, next_offset)
-    if not known:
-        return chunk
-    return Chunk(
-        topic=chunk.topic,
-        partition=chunk.partition,
-        values=chunk.values[known:],
-        offsets=chunk.offsets[known:],
-        timestamps_ms=chunk.timestamps_ms[known:],
-        next_offset=chunk.next_offset,
-    )
+    return None
 
 
 @dataclass(slots=True, eq=False)

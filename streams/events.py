@@ -9,7 +9,7 @@ depends on the others.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import reduce
 from itertools import compress
@@ -26,6 +26,7 @@ from streams import surface
 from streams.event_types import MISSING, YEAR_10000_S, Event, event_type
 from streams.faults import Fault, Fields, Reason, find_fault, find_time_fault, quote, read_object
 from streams.instants import parse_instant, to_ms
+from streams.others import Others
 from streams.runs import Run, cut
 from streams.surface import MSGSPEC_ERRORS
 
@@ -58,11 +59,11 @@ class Decoded:
     `heartbeats` are (index, time_ms) of the records that only say that their stream is alive.
     """
 
-    events: list[Event] = field(default_factory=list)
-    origin: Int64 = field(default_factory=lambda: np.empty(0, np.int64))
-    time_ms: Int64 = field(default_factory=lambda: np.empty(0, np.int64))
-    refused: list[Refused] = field(default_factory=list)
-    heartbeats: list[tuple[int, int]] = field(default_factory=list)
+    events: list[Event]
+    origin: Int64
+    time_ms: Int64
+    refused: list[Refused]
+    heartbeats: list[tuple[int, int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +89,24 @@ class Decoder:
         """Build the event type of `stream`."""
         self._default: Stream | None = stream
         self._streams: Mapping[str, Stream] | None = None
-        one = event_type(stream)
-        self._attempts: list[_Decode] = [msgspec.json.Decoder(one).decode]
-        self._types: dict[str, type[Event]] = {stream.name: one}
-        self._names: dict[type, str] = {one: stream.name}
-        self._keys: dict[type, int] = {one: len(one.__struct_fields__)}
+        self._begin()
+
+    def _begin(self) -> None:
+        self._names: dict[type, str] = {}
+        self._keys: dict[type, int] = {}
+        self._types: dict[str, type[Event]] = {}
+        self._attempts: list[_Decode] = []
+        self._others = Others()
+        self._build()
+
+    def _build(self) -> None:
+        """Make the event types anew, with the fields that senders are known to send beside the declared ones."""
+        assert self._default is not None
+        one = event_type(self._default, others=self._others.names)
+        self._attempts = [msgspec.json.Decoder(one).decode]
+        self._types = {self._default.name: one}
+        self._names[one] = self._default.name
+        self._keys[one] = len(one.__struct_fields__)
 
     def stream_of(self, event: Event) -> str:
         """Name the stream of an event that this decoder made."""
@@ -172,12 +186,16 @@ class Decoder:
             return []
         keys = [self._keys[type(event)] - msgspec.structs.astuple(event).count(MISSING) for event in events]
         odd, crowded = surface.find_suspects(pieces, keys)
-        return [places[at] for at in [*odd, *(at for at in crowded if not surface.is_flat(pieces[at]))]]
+        flat = [at for at in crowded if surface.is_flat(pieces[at])]
+        if flat and self._others.learn(pieces[at] for at in flat):
+            self._build()
+        return [places[at] for at in [*odd, *sorted(set(crowded).difference(flat))]]
 
     def _full(self, events: Sequence[Event]) -> int:
         """Count the keys these events would have with every field set."""
-        if len(self._keys) == 1:
-            return len(events) * next(iter(self._keys.values()))
+        kinds = set(map(type, events))
+        if len(kinds) == 1:
+            return len(events) * self._keys[kinds.pop()]
         return sum(map(self._keys.__getitem__, map(type, events)))
 
     def _read_strictly(self, raw: bytes, event: Event | None) -> _Outcome:
@@ -217,16 +235,22 @@ class MixedDecoder(Decoder):
             raise ValueError("a mixed decoder needs at least two streams")
         self._default = default
         self._streams = {stream.name: stream for stream in streams}
-        tagged = {event_type(stream, tagged=True): stream.name for stream in streams}
+        self._begin()
+
+    def _build(self) -> None:
+        assert self._streams is not None
+        others = self._others.names
+        tagged = {event_type(stream, tagged=True, others=others): name for name, stream in self._streams.items()}
         self._attempts = [msgspec.json.Decoder(reduce(or_, tagged)).decode]
         self._types = {name: one for one, name in tagged.items()}
-        self._names = dict(tagged)
-        self._keys = {one: len(one.__struct_fields__) + 1 for one in tagged}  # and the tag
-        if default:
-            plain = event_type(default, stream_is=Literal[default.name])
+        self._names.update(tagged)
+        self._keys.update({one: len(one.__struct_fields__) + 1 for one in tagged})  # and the tag
+        if self._default:
+            name = self._default.name
+            plain = event_type(self._default, stream_is=Literal[name], others=others)
             self._attempts.insert(0, msgspec.json.Decoder(plain).decode)
-            self._types[default.name] = plain
-            self._names[plain] = default.name
+            self._types[name] = plain
+            self._names[plain] = name
             self._keys[plain] = len(plain.__struct_fields__)
 
 

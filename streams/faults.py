@@ -13,7 +13,7 @@ from typing import Any, Final, NoReturn, TypeAlias
 import msgspec
 
 from detectors.vocabulary import Field, FieldType, Stream
-from streams.event_types import LEVELS_MAX, OBJECT_BYTES_MAX, STRING_CHARS_MAX, YEAR_10000_S
+from streams.event_types import LEVELS_MAX, OBJECT_BYTES_MAX, NUMBER_LIMIT, STRING_CHARS_MAX, YEAR_10000_S
 from streams.instants import parse_instant
 
 
@@ -156,6 +156,8 @@ def _number_fault(name: str, value: float, below: int | None) -> Fault | None:
         return Fault(Reason.BAD_VALUE, f"{name} is out of range")
     if value < 0:
         return Fault(Reason.BAD_VALUE, f"{name} is negative")
+    if below is None and value >= NUMBER_LIMIT:
+        return Fault(Reason.BAD_VALUE, f"{name} is out of range")
     if below is not None and value >= below:
         return Fault(Reason.BAD_VALUE, f"{name} is after the year 9999 (are these milliseconds?)")
     return None

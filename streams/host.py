@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import signal
 import time
 from collections.abc import AsyncIterable, Awaitable, Callable, Coroutine, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, cast
@@ -28,7 +27,7 @@ from streams.watchdog import Signs, Watchdog
 if TYPE_CHECKING:
     from streams.stage import Outgoing
 
-__all__ = ["Host", "HostSettings", "Progress", "Tally", "Wiring", "quiet_libraries", "run_until_signal"]
+__all__ = ["Host", "HostSettings", "Progress", "Tally", "Wiring"]
 
 _log = logging.getLogger(__name__)
 
@@ -248,22 +247,6 @@ class Host:
         if self._on_ready is not None:
             ready, self._on_ready = self._on_ready, None
             ready()
-
-
-def quiet_libraries() -> None:
-    """Let Faust and aiokafka speak only of trouble: what a host does, it says itself."""
-    for name in ("faust", "mode", "aiokafka"):
-        logging.getLogger(name).setLevel(logging.WARNING)
-    # It calls it an error that a young broker has no coordinator yet; the watchdog tells what lasts.
-    logging.getLogger("aiokafka.consumer.group_coordinator").setLevel(logging.CRITICAL)
-
-
-async def run_until_signal(host: Host) -> None:
-    """Run `host` until SIGTERM or SIGINT asks it to stop, or something fails."""
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, host.stop)
-    await host.run()
 
 
 async def _every(interval_s: float, act: Callable[[], Awaitable[None]]) -> None:

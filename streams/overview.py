@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from alerts.incidents import IncidentState
 from alerts.notices import Notice, NoticeState
 from alerts.records import format_time
 from detectors.rules import LEVEL_CODE, Rule
@@ -20,6 +21,12 @@ from streams.view import IncidentRow, LevelRow, NoticeRow
 
 LEVEL_ROWS_MAX = 5_000
 _RATE_SPAN_MS = 10_000
+
+_INCIDENT_STATE = {
+    IncidentState.OPEN: "firing",
+    IncidentState.ACKNOWLEDGED: "acknowledged",
+    IncidentState.RESOLVED: "resolved",
+}
 
 Held = Callable[[], set[tuple[str, int]]]
 """Which (topic, partition) are in our hands now."""
@@ -58,8 +65,11 @@ class Rates:
 class Overview:
     """Reads the stages. It keeps nothing of its own but the stages it was told of."""
 
-    def __init__(self, rules: Sequence[Rule], rates: Rates, clock: Callable[[], int]) -> None:
-        """`clock` tells the time that events live in, milliseconds."""
+    def __init__(
+        self, rules: Sequence[Rule], streams: Sequence[str], rates: Rates, clock: Callable[[], int]
+    ) -> None:
+        """`streams` are those listened to; `clock` tells the time that events live in, milliseconds."""
+        self._streams = streams
         self._rules = {rule.id: rule for rule in rules}
         self.counts = rates
         self._clock = clock
@@ -106,7 +116,7 @@ class Overview:
             {
                 "id": incident.id,
                 "level": incident.level if incident.is_firing else incident.peak_level,
-                "state": incident.state.value,
+                "state": _INCIDENT_STATE[incident.state],
                 "blind": incident.rule in self._rules and blind.get(self._rules[incident.rule].stream, False),
                 "rule": incident.rule,
                 "key": incident.key,
@@ -150,25 +160,31 @@ class Overview:
         return self.counts.per_second()
 
     def lag(self) -> dict[str, float | None]:
-        """Give how far the watermark of each stream is behind the clock, by the partitions we hold."""
-        marks: dict[str, int | None] = {}
+        """Give how far the watermark of each stream is behind the clock, by the partitions we hold.
+
+        Idle partitions hold nobody back: they are asked only where all are idle.
+        """
+        stages: dict[str, list[SourceStage]] = {}
         for stage in self.sources:
-            mark = stage.watermark_ms
-            before = marks.setdefault(stage.stream, mark)
-            if mark is not None and (before is None or (mark < before and not stage.is_idle)):
-                marks[stage.stream] = mark
+            stages.setdefault(stage.stream, []).append(stage)
         now_ms = self._clock()
-        return {stream: None if mark is None else max(now_ms - mark, 0) / 1000 for stream, mark in marks.items()}
+        lag: dict[str, float | None] = {}
+        for stream, own in stages.items():
+            asked = [stage for stage in own if not stage.is_idle] or own
+            marks = [stage.watermark_ms for stage in asked if stage.watermark_ms is not None]
+            lag[stream] = max(now_ms - min(marks), 0) / 1000 if marks else None
+        return lag
 
     def refresh(self, metrics: Metrics) -> None:
         """Set the gauges that follow from the state; call it about once a second."""
-        for stream, seconds in self.lag().items():
+        lag, blind = self.lag(), self.blind()
+        for stream in self._streams:  # what went to another worker is shown by it, and no longer by us
+            seconds = lag.get(stream)
             metrics.set_lag(stream, math.nan if seconds is None else seconds)
-        for stream, is_blind in self.blind().items():
-            metrics.set_blind(stream, blind=is_blind)
-        for stage in self.desks:
-            metrics.set_incidents(stage.desk.incidents.counts())
-            metrics.set_notices(stage.desk.notices.counts())
+            metrics.set_blind(stream, blind=blind.get(stream, False))
+        books = [stage.desk for stage in self.desks]
+        metrics.set_incidents(books[0].incidents.counts() if books else {})
+        metrics.set_notices(books[0].notices.counts() if books else {})
 
 
 def _notice_row(notice: Notice) -> NoticeRow:

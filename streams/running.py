@@ -7,9 +7,9 @@ import signal
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from streams.commands.joining import INTERRUPTED
+from streams.host import quiet_libraries
 from streams.service import Service
-
-INTERRUPTED = 130
 
 
 def run(service: Service, on_ready: Callable[[], None], *beside: Coroutine[Any, Any, None]) -> int:
@@ -17,6 +17,7 @@ def run(service: Service, on_ready: Callable[[], None], *beside: Coroutine[Any, 
 
     Raise what the service raises, or what `beside` does.
     """
+    quiet_libraries()
     return asyncio.run(_run(service, on_ready, beside))
 
 

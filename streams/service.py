@@ -31,7 +31,7 @@ from streams.host import Host, HostSettings
 from streams.judge_stage import JudgeStage
 from streams.metrics import Metrics
 from streams.overview import Overview, Rates, SeriesLevels
-from streams.settings import AlertmanagerChannel, Settings, WebhookChannel, secret_of
+from streams.settings import AlertmanagerChannel, Settings, SettingsError, WebhookChannel, secret_of
 from streams.source_stage import Place, SourceStage, Ways
 from streams.stage import Stage
 from streams.topics import ALERTS, PARTIALS, Topic, plan, stream_topic
@@ -67,18 +67,21 @@ class Service:
     """A worker for one set of rules. `clock` tells the time in which events happen, in milliseconds."""
 
     def __init__(self, settings: Settings, rules: Sequence[Rule], *, clock: Callable[[], int]) -> None:
-        """Join the parts; nothing is opened yet. Raise SettingsError or ValueError for what does not fit together."""
+        """Join the parts; nothing is opened yet. Raise SettingsError for what does not fit together."""
         self.settings = settings
         self.rules = rules
         self.streams = tuple(dict.fromkeys((*settings.streams, *(rule.stream for rule in rules))))
         self._clock = clock
         self.metrics = Metrics(CollectorRegistry(), version=VERSION, streams=self.streams, channels=settings.channels)
-        self.overview = Overview(rules, Rates(self.metrics, _monotonic_ms), clock)
+        self.overview = Overview(rules, self.streams, Rates(self.metrics, _monotonic_ms), clock)
         self.metrics.show_levels(SeriesLevels(self.overview))
         self.listeners = Listeners(Feed())
         self._zone = ZoneInfo(settings.zone)
         self._routing = Routing(channels=tuple(settings.channels), receivers=settings.receivers)
-        self._desk()  # a rule that names a notice nobody wrote is told now, not with the first alert
+        try:
+            self._desk()  # a rule that names a notice nobody wrote is told now, not with the first alert
+        except ValueError as error:
+            raise SettingsError(str(error)) from error
         self._senders = {name: self._sender(name) for name in settings.channels}
         token_file = settings.web.token_file
         self._door = Door(secret_of(token_file) if token_file else None, settings.web.hosts)
@@ -161,11 +164,14 @@ class Service:
 
     def _sender(self, name: str) -> Sender:
         channel = self.settings.channels[name]
-        if isinstance(channel, WebhookChannel):
-            secret = secret_of(channel.secret_file) if channel.secret_file else ""
-            return WebhookSender(channel.url, now_ms=_wall_ms, secret=secret, reach=Reach(private=channel.private))
-        if isinstance(channel, AlertmanagerChannel):
-            return AlertmanagerSender(channel.url, now_ms=_wall_ms)
+        try:
+            if isinstance(channel, WebhookChannel):
+                secret = secret_of(channel.secret_file) if channel.secret_file else ""
+                return WebhookSender(channel.url, now_ms=_wall_ms, secret=secret, reach=Reach(private=channel.private))
+            if isinstance(channel, AlertmanagerChannel):
+                return AlertmanagerSender(channel.url, now_ms=_wall_ms)
+        except ValueError as error:
+            raise SettingsError(f"channels.{name}: {error}") from error
         return ConsoleSender(_say, self._zone, languages=(self.settings.lang,), colour=sys.stderr.isatty())
 
     async def _refresh(self) -> None:
@@ -177,21 +183,24 @@ class Service:
             await self._dispatcher.refresh(stage.desk.firing)
 
     async def _every(self, seconds: float, act: Callable[[], Awaitable[None]]) -> None:
-        while True:
-            await asyncio.sleep(seconds)
-            await act()
+        try:
+            while True:
+                await asyncio.sleep(seconds)
+                await act()
+        except Exception as reason:  # noqa: BLE001  not swallowed: `Host.run` raises it
+            self.host.fail(reason)
 
 
 @contextlib.asynccontextmanager
 async def _beside(*work: Coroutine[object, object, None]) -> AsyncIterator[None]:
-    """Do work as long as the block runs; what it raises ends the block."""
-    async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(one) for one in work]
-        try:
-            yield
-        finally:
-            for task in tasks:
-                task.cancel()
+    """Do work as long as the block runs."""
+    tasks = [asyncio.create_task(one) for one in work]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _say(line: str) -> None:

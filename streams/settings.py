@@ -1,6 +1,6 @@
 """Settings: a YAML file, the environment over it (`TOCSIN_WEB__PORT=8020`), the command line over both.
 
-Secrets are not settings: they lie in files of their own, and settings name the file.
+`streams.settingsfile` reads them. Secrets are not settings: they lie in files of their own, and settings name the file.
 """
 
 from __future__ import annotations
@@ -10,37 +10,69 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-import yaml
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, YamlConfigSettingsSource
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from detectors.durations import parse_duration
+from detectors.places import describe, quoted, suggest
 from detectors.vocabulary import STREAMS
 
 SHIPPED_RULES = Path(__file__).resolve().parent.parent / "rules"
+_PORT_MAX = 65_535
 
 
 class SettingsError(ValueError):
     """Settings that cannot be used; its text names every one of them, a line each."""
 
 
+def bootstrap_of(brokers: str) -> tuple[str, ...]:
+    """Read brokers as the command line gives them.
+
+    >>> bootstrap_of("kafka://one:9092,two:9092")
+    ('one:9092', 'two:9092')
+    """
+    addresses = tuple(part.strip() for part in brokers.removeprefix("kafka://").split(",") if part.strip())
+    for address in addresses:
+        _address(address)
+    if not addresses:
+        raise ValueError("no broker is named: kafka://HOST:PORT")
+    return addresses
+
+
+def _address(text: str) -> str:
+    host, _, port = text.rpartition(":")
+    if not host or not (port.isascii() and port.isdigit() and 0 < int(port) <= _PORT_MAX) or set("@/ ") & set(host):
+        raise ValueError(f"{quoted(text)} is not HOST:PORT")
+    return text
+
+
+def _brokers(value: object) -> object:
+    if value == []:
+        raise ValueError("must name at least one broker, as HOST:PORT")
+    return bootstrap_of(value) if isinstance(value, str) else value
+
+
+def _names(value: object) -> object:
+    return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
+
+
 def _span_ms(value: object) -> object:
-    return parse_duration(value) if isinstance(value, str) else value
+    if not isinstance(value, str):
+        raise ValueError(f"must be a duration with its unit, as in 10s, not {describe(value)}")  # noqa: TRY004
+    return parse_duration(value)
 
 
 def _known_stream(name: str) -> str:
     if name not in STREAMS:
-        msg = f"unknown stream '{name}': one of {', '.join(STREAMS)}"
-        raise ValueError(msg)
+        raise ValueError(f"unknown stream {quoted(name)}: {suggest(name, STREAMS)}")
     return name
 
 
 def _known_zone(name: str) -> str:
     try:
         ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError) as error:
-        msg = f"unknown time zone '{name}'"
-        raise ValueError(msg) from error
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:  # OSError: the name of a folder of zones
+        raise ValueError(f"unknown time zone {quoted(name)}: a name as Asia/Shanghai is asked for") from error
     return name
 
 
@@ -58,7 +90,7 @@ class Web(_Part):
     """Where the page, the metrics and the API are served."""
 
     host: str = "127.0.0.1"
-    port: int = Field(default=8010, ge=0, le=65535)  # 0 takes a free one
+    port: int = Field(default=8010, ge=0, le=_PORT_MAX)  # 0 takes a free one
     token_file: Path | None = None  # asked for where the address is open to other machines
     hosts: tuple[str, ...] = ()  # names under which the page may be asked for besides loopback
 
@@ -85,6 +117,11 @@ class AlertmanagerChannel(_Part):
     url: str
 
 
+CHANNELS: Mapping[str, type[_Part]] = {
+    "console": ConsoleChannel,
+    "webhook": WebhookChannel,
+    "alertmanager": AlertmanagerChannel,
+}
 Channel = Annotated[ConsoleChannel | WebhookChannel | AlertmanagerChannel, Field(discriminator="type")]
 
 
@@ -97,12 +134,16 @@ class Settings(BaseSettings):
         extra="forbid",
         frozen=True,
         nested_model_default_partial_update=True,
+        validate_default=False,  # a default is as it is used, and not as a file would write it
     )
 
-    broker: tuple[str, ...] = ("localhost:9092",)
+    broker: Annotated[tuple[Annotated[str, AfterValidator(_address)], ...], BeforeValidator(_brokers), NoDecode] = (
+        "localhost:9092",
+    )
     group: str = "tocsin"  # consumer group, and the owner of the saved state
     rules: Path = SHIPPED_RULES
-    streams: tuple[StreamName, ...] = ("calls", "complaints", "network")  # listened to, besides those of the rules
+    # listened to, besides those of the rules
+    streams: Annotated[tuple[StreamName, ...], BeforeValidator(_names), NoDecode] = ("calls", "complaints", "network")
     stream_partitions: int = Field(default=8, ge=1)  # of topics that are not there yet
     judge_partitions: int = Field(default=4, ge=1)
     replicas: int = -1  # -1: what the broker does by default
@@ -117,55 +158,14 @@ class Settings(BaseSettings):
     @classmethod
     def settings_customise_sources(
         cls,
-        settings_cls: type[BaseSettings],
+        settings_cls: type[BaseSettings],  # noqa: ARG003  pydantic hands all of them over
         init_settings: PydanticBaseSettingsSource,
         env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003  pydantic hands it over; a .env file is not read
-        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003  nor are secrets settings
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003  a .env file is not read
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003  secrets are no settings
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Command line, then environment, then file."""
-        return (init_settings, env_settings, YamlConfigSettingsSource(settings_cls))
-
-
-def read_settings(path: Path | None, given: Mapping[str, Any]) -> Settings:
-    """Read the settings of a file (if there is one), the environment, and what the command line gave.
-
-    Raise SettingsError naming everything that is wrong.
-    """
-    where = str(path) if path else "settings"
-
-    class Read(Settings):
-        model_config = SettingsConfigDict(yaml_file=path, yaml_file_encoding="utf-8")
-
-    try:
-        return Read(**given)
-    except ValidationError as error:
-        lines = [f"{where}: {_path(problem['loc'])}: {problem['msg']}" for problem in error.errors()]
-        raise SettingsError("\n".join(lines)) from error
-    except (yaml.YAMLError, UnicodeDecodeError, OSError, ValueError, TypeError) as error:
-        raise SettingsError(f"{where}: {' '.join(str(error).split())}") from error
-
-
-def _path(location: tuple[int | str, ...]) -> str:
-    return ".".join(map(str, location)) or "the file"
-
-
-def bootstrap_of(brokers: str) -> tuple[str, ...]:
-    """Read brokers as the command line gives them.
-
-    >>> bootstrap_of("kafka://one:9092,two:9092")
-    ('one:9092', 'two:9092')
-    """
-    addresses = tuple(part.strip() for part in brokers.removeprefix("kafka://").split(",") if part.strip())
-    for address in addresses:
-        host, _, port = address.rpartition(":")
-        if not host or not port.isdigit() or "@" in address or "/" in address:
-            msg = f"'{address}' is not HOST:PORT"
-            raise ValueError(msg)
-    if not addresses:
-        msg = "no broker is named: kafka://HOST:PORT"
-        raise ValueError(msg)
-    return addresses
+        """What the environment says, over what is given."""
+        return (env_settings, init_settings)
 
 
 def secret_of(path: Path) -> str:
@@ -173,9 +173,10 @@ def secret_of(path: Path) -> str:
     try:
         text = path.read_text(encoding="utf-8").strip()
         mode = path.stat().st_mode & 0o077
-    except (OSError, UnicodeDecodeError) as error:
-        why = getattr(error, "strerror", None) or error
-        raise SettingsError(f"{path}: the secret cannot be read: {why}") from error
+    except OSError as error:
+        raise SettingsError(f"{path}: the secret cannot be read: {(error.strerror or str(error)).lower()}") from error
+    except UnicodeDecodeError:
+        raise SettingsError(f"{path}: the secret is not UTF-8") from None  # the reason would quote a part of it
     if not text:
         raise SettingsError(f"{path}: the secret is empty")
     if mode:

@@ -183,11 +183,11 @@ class SourceStage:
 
     def dump(self) -> bytes:
         """Write gate and open panes down."""
-        return pack([self.stream, self._partitions, self._next_offset, self._newest_ms, self._monitor.state()])
+        return pack([self.stream, self._partitions, self._next_offset, self._silent_ms, self._monitor.state()])
 
     def load(self, blob: bytes) -> None:
         """Take up what `dump` wrote. Raise ValueError if it is of another stream or number of partitions."""
-        stream, partitions, next_offset, newest_ms, state = unpack(blob)
+        stream, partitions, next_offset, silent_ms, state = unpack(blob)
         if (stream, partitions) != (self.stream, self._partitions):
             msg = (
                 f"the saved state is of {stream} with {partitions} partitions, the topic is {self.stream} "
@@ -195,7 +195,11 @@ class SourceStage:
             )
             raise ValueError(msg)
         self._monitor.restore(state)
-        self._next_offset, self._newest_ms = next_offset, newest_ms
+        self._next_offset = next_offset
+        if self._monitor.gate.watermark_ms is not None:
+            self._newest_ms = self._monitor.gate.newest_ms
+        if self._expect_ms is not None:
+            self._silent_ms = silent_ms  # blind stays blind; elsewhere what came while we were away is yet to be read
 
 
 def _between_heartbeats(decoded: Decoded) -> list[tuple[int | None, int, int]]:

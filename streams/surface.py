@@ -24,7 +24,7 @@ Bytes: TypeAlias = npt.NDArray[np.uint8]
 MSGSPEC_ERRORS: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 """All that msgspec raises for bad bytes."""
 
-_read_all = msgspec.json.Decoder(dict[str, Any]).decode
+read_all = msgspec.json.Decoder(dict[str, Any]).decode
 _BLOCK_LEN: Final = 1 << 15  # arrays of this size stay in the cache, and malloc keeps their memory
 _ESCAPE_LEN: Final = 3  # what a mark looks at behind its byte
 _QUOTE: Final = ord('"')
@@ -74,7 +74,7 @@ def is_flat(raw: bytes) -> bool:
     if raw.count(b"{") != 1 or b"[" in raw:
         return False
     try:
-        fields = _read_all(raw)
+        fields = read_all(raw)
     except MSGSPEC_ERRORS:
         return False
     return len(fields) == raw.count(b'":')

@@ -138,7 +138,7 @@ def _wrong(admin: KafkaAdminClient, wanted: Mapping[str, Topic]) -> list[str]:
     for topic in wanted.values():
         policy = topic.settings.get("cleanup.policy")
         if policy is not None:
-            found = admin.describe_configs([ConfigResource("TOPIC", topic.name)])["topic"][topic.name]
-            if policy not in found["cleanup.policy"]["value"]:
+            found = admin.describe_configs([ConfigResource("TOPIC", topic.name)], config_filter="all")
+            if policy not in found["topic"][topic.name]["cleanup.policy"]["value"]:
                 wrong.append(f"{topic.name} must have cleanup.policy={policy}: without it, it grows without end")
     return wrong

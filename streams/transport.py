@@ -153,12 +153,11 @@ class ChunkConsumer(driver.Consumer):
         return ChunkConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
     def _to_message(self, tp: TP, record: Fetched) -> ConsumerMessage:
-        chunk = record.chunk
         return ConsumerMessage(
-            topic=chunk.topic,
-            partition=chunk.partition,
-            offset=chunk.next_offset - 1,
-            timestamp=chunk.timestamps_ms[-1] / 1000 if chunk.timestamps_ms else 0.0,
+            topic=record.topic,
+            partition=record.partition,
+            offset=record.next_offset - 1,
+            timestamp=0.0,
             timestamp_type=0,
             headers=None,
             key=None,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+INTERRUPTED = 130
+
 if TYPE_CHECKING:
     from streams.service import Service
     from streams.settings import Settings
@@ -18,7 +22,8 @@ if TYPE_CHECKING:
 
 def configured(path: Path | None, *, broker: str | None, rules: Path | None, web_port: int | None) -> Service:
     """Read settings, with what the command line says over them, and join a service."""
-    from streams.settings import SettingsError, bootstrap_of, read_settings
+    from streams.settings import SettingsError, bootstrap_of
+    from streams.settingsfile import read_settings
 
     given: dict[str, Any] = {}
     if broker is not None:
@@ -51,21 +56,28 @@ def joined(settings: Settings, *, clock: Callable[[], int]) -> Service:
 @contextmanager
 def ending(context: click.Context, name: str) -> Iterator[None]:
     """Turn what the user can mend into one clear line and its exit code."""
-    from aiokafka.errors import KafkaConnectionError
+    from aiokafka.errors import KafkaError
 
+    from streams.hosting import DataLost
     from streams.settings import SettingsError
+    from streams.snapshots import SnapshotError
     from streams.topics import BrokerUnreachable, TopicError
     from streams.web import ExposedError
 
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.WARNING)
     try:
         yield
-    except (SettingsError, TopicError, ExposedError) as error:
+    except KeyboardInterrupt:  # before the service listens for signals itself
+        context.exit(INTERRUPTED)
+    except BrokenPipeError:  # whoever read us has seen enough, as in `tocsin demo | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the last flush would complain again
+        context.exit(0)
+    except (SettingsError, TopicError, ExposedError, DataLost, SnapshotError) as error:
         click.echo("\n".join(f"{name}: {line}" for line in str(error).splitlines()), err=True)
         context.exit(2)
-    except (BrokerUnreachable, KafkaConnectionError) as error:
+    except (BrokerUnreachable, KafkaError) as error:
         click.echo(f"{name}: {error}", err=True)
         context.exit(3)
     except OSError as error:
-        click.echo(f"{name}: {error.strerror or error}", err=True)
+        click.echo(f"{name}: {error.strerror or str(error) or 'something needed did not answer in time'}", err=True)
         context.exit(3)

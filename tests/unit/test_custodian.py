@@ -8,13 +8,15 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 import pytest
+from aiokafka.record.default_records import DefaultRecordBatchBuilder
+from aiokafka.record.memory_records import MemoryRecords
 
 from streams import custodian
 from streams.custodian import Custodian, Links
 from streams.fetches import Fetched
 from streams.hosting import DataLost, Wiring
 from streams.snapshots import Place, Shelf, Snapshot, SnapshotError, pack
-from streams.stage import Chunk, Outgoing
+from streams.stage import Outgoing
 from tests.wire.counting import CountingStage
 
 PLACE = Place("numbers", 0)
@@ -75,9 +77,13 @@ def custodian_of(kafka: Kafka) -> Custodian:
     return Custodian([wiring], Links(anything, anything, anything), kafka, clock=lambda: 0)
 
 
-def run(first: int, end: int) -> Fetched:
-    held = range(first, end)
-    return Fetched(first, Chunk(*PLACE, [b"1"] * len(held), held, [0] * len(held), end))
+def run(first: int, end: int, value: bytes = b"1") -> Fetched:
+    builder = DefaultRecordBatchBuilder(2, 0, False, -1, 0, 0, 1 << 20)
+    for offset in range(end - first):
+        builder.append(offset, 0, None, value, [])
+    built = bytearray(builder.build())
+    built[:8] = first.to_bytes(8, "big")  # not part of the checksum
+    return Fetched(*PLACE, first, end, [MemoryRecords(bytes(built)).next_batch()])
 
 
 async def restored(kafka: Kafka) -> Custodian:
@@ -155,9 +161,8 @@ async def test_a_run_a_stage_breaks_on_is_never_passed_over() -> None:
     kafka = Kafka(end=9)
     keeper = await restored(kafka)
     await keeper.take(run(0, 3))
-    poison = Fetched(3, Chunk(*PLACE, [b"no number"], [3], [0], 4))
     with pytest.raises(ValueError, match="no number"):
-        await keeper.take(poison)
+        await keeper.take(run(3, 4, b"no number"))
     await keeper.let_go(1)
     assert kafka.written == []
 
@@ -239,6 +244,14 @@ async def test_a_state_the_stage_does_not_know_is_refused() -> None:
     kafka = Kafka(end=30, written=[Snapshot(PLACE, 1, 5, 0, b"not JSON")])
     with pytest.raises(SnapshotError, match=r"numbers\[0\]: the stage does not take its snapshot up: Expecting value"):
         await restored(kafka)
+
+
+async def test_a_run_of_markers_only_moves_on() -> None:
+    kafka = Kafka(end=9)
+    keeper = await restored(kafka)
+    await keeper.take(Fetched(*PLACE, 0, 3, []))
+    assert keeper.position(PLACE) == 3
+    assert kafka.log == ["seek numbers[0] 0"]
 
 
 async def test_time_passes_for_a_partition_without_records() -> None:

@@ -13,6 +13,7 @@ from aiokafka.structs import TopicPartition
 
 from streams import transport
 from streams.fetches import CHUNK_RECORDS_MAX, ChunkRecords, Fetched
+from streams.stage import Chunk
 from streams.transport import MissingHook, assert_hooks
 
 CONTROL = 0x20
@@ -44,32 +45,48 @@ def fetch(
     return list(records)
 
 
+def chunks(runs: Sequence[Fetched]) -> list[Chunk]:
+    return [chunk for run in runs for chunk in run.chunks(0)]
+
+
 def offsets(runs: Sequence[Fetched]) -> list[int]:
-    return [offset for run in runs for offset in run.chunk.offsets]
+    return [offset for chunk in chunks(runs) for offset in chunk.offsets]
 
 
 def spans(runs: Sequence[Fetched]) -> list[tuple[int, int]]:
-    return [(run.first_offset, run.chunk.next_offset) for run in runs]
+    return [(run.first_offset, run.next_offset) for run in runs]
 
 
 def test_small_batches_become_one_run() -> None:
-    (run,) = fetch(b"".join(batch(base, [0]) for base in range(100)))
-    assert (run.first_offset, run.chunk.next_offset) == (0, 100)
-    assert run.chunk.values == [b"v%d" % offset for offset in range(100)]
-    assert list(run.chunk.offsets) == list(range(100))
-    assert run.chunk.timestamps_ms == [1_000 + offset for offset in range(100)]
+    runs = fetch(b"".join(batch(base, [0]) for base in range(100)))
+    assert spans(runs) == [(0, 100)]
+    (chunk,) = chunks(runs)
+    assert chunk.values == [b"v%d" % offset for offset in range(100)]
+    assert list(chunk.offsets) == list(range(100))
+    assert chunk.timestamps_ms == [1_000 + offset for offset in range(100)]
+    assert chunk.next_offset == 100
 
 
-def test_a_large_batch_becomes_several_runs() -> None:
-    count = 2 * CHUNK_RECORDS_MAX + 5
+def test_runs_are_bounded_and_have_no_gap_between_them() -> None:
+    runs = fetch(b"".join(batch(base * 1_000, range(1_000)) for base in range(20)))
+    assert spans(runs) == [(0, 9_000), (9_000, 18_000), (18_000, 20_000)]
+    assert offsets(runs) == list(range(20_000))
+
+
+@pytest.mark.parametrize("count", [CHUNK_RECORDS_MAX - 1, CHUNK_RECORDS_MAX, CHUNK_RECORDS_MAX + 1, 20_000])
+def test_a_large_batch_is_parsed_into_bounded_chunks(count: int) -> None:
     runs = fetch(batch(0, range(count)))
-    assert [len(run.chunk.values) for run in runs] == [CHUNK_RECORDS_MAX, CHUNK_RECORDS_MAX, 5]
-    assert offsets(runs) == list(range(count))
-    assert [run.first_offset for run in runs[1:]] == [run.chunk.next_offset for run in runs[:-1]]
+    assert spans(runs) == [(0, count)]
+    parsed = chunks(runs)
+    assert all(1 <= len(chunk.values) <= CHUNK_RECORDS_MAX for chunk in parsed)
+    assert [offset for chunk in parsed for offset in chunk.offsets] == list(range(count))
+    assert parsed[-1].next_offset == count
 
 
-def test_a_run_that_just_fits_leaves_no_empty_one_behind() -> None:
-    assert spans(fetch(batch(0, range(CHUNK_RECORDS_MAX)))) == [(0, CHUNK_RECORDS_MAX)]
+@pytest.mark.parametrize("start", [0, 1, 99, 100, 150, 299])
+def test_what_is_known_is_left_out(start: int) -> None:
+    (run,) = fetch(batch(0, range(100)) + batch(100, range(200)))
+    assert [offset for chunk in run.chunks(start) for offset in chunk.offsets] == list(range(start, 300))
 
 
 def test_a_fetch_may_begin_inside_a_batch() -> None:
@@ -109,8 +126,9 @@ def test_aborted_records_are_hidden_from_who_reads_committed(isolation: int, see
 def test_a_flipped_byte_is_not_believed() -> None:
     damaged = bytearray(batch(0, range(3)))
     damaged[-2] ^= 1
-    with pytest.raises(CorruptRecordException, match="invalid checksum"):
-        fetch(bytes(damaged), crc=True)
+    runs = fetch(bytes(damaged), crc=True)
+    with pytest.raises(CorruptRecordException, match=r"invalid checksum in t\[0\] after offset 0"):
+        chunks(runs)
     assert offsets(fetch(batch(0, range(3)), crc=True)) == [0, 1, 2]
 
 

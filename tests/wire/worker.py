@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import signal
 import sys
 import time
 
-from streams.host import Host, HostSettings, Wiring, run_until_signal
+from streams.host import Host, HostSettings, Wiring
 from streams.watchdog import Limits
 from tests.wire.counting import CountingStage
 
@@ -31,7 +32,10 @@ async def main(bootstrap: str, app_id: str, numbers: str, said: str, snapshots: 
         clock=lambda: time.time_ns() // 1_000_000,
         on_ready=lambda: log.info("ready"),
     )
-    await run_until_signal(host)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, host.stop)
+    await host.run()
     log.info("left in order: %s", host.tally)
 
 

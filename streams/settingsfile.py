@@ -1,0 +1,119 @@
+"""Settings read from where a site writes them, and what is wrong with them: in an operator's words, at its place."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+from pydantic_settings import SettingsError as UnreadableError
+
+from detectors.places import Path as DataPath
+from detectors.places import Problem, describe, quoted, suggest
+from streams.settings import CHANNELS, Settings, SettingsError, Web
+from streams.yamlfile import YamlFile, path_text, read_yaml
+
+PREFIX = "TOCSIN_"
+
+_WANTED: Mapping[str, str] = {
+    "bool": "true or false",
+    "dict": "a mapping",
+    "int": "a whole number",
+    "mapping": "a mapping",
+    "model": "a mapping",
+    "path": "the path of a file",
+    "string": "text",
+    "tuple": "a list",
+}
+
+
+def read_settings(path: Path | None, given: Mapping[str, Any]) -> Settings:
+    """Read a file (if there is one), the environment over it, and over both what the command line gave, checked.
+
+    Raise SettingsError naming everything that is wrong, a line each.
+    """
+    file = YamlFile("settings", {}) if path is None else read_yaml(path)
+    problems = list(map(str, file.problems))
+    data = file.data if isinstance(file.data, dict) else {}
+    if not problems and file.data is not data:
+        problems.append(str(file.locate(Problem((), f"must be a mapping of settings, not {describe(file.data)}"))))
+    known = {name: value for name, value in data.items() if name in Settings.model_fields}
+    problems += [str(file.locate(_unknown((name,), Settings.model_fields))) for name in data if name not in known]
+    try:
+        settings = Settings(**known)
+        problems += [_said(problem, file) for problem in _pointing_nowhere(settings)]
+    except ValidationError as error:
+        problems += [_said(_problem(details), file) for details in error.errors()]
+    except UnreadableError as error:
+        problems.append(_not_json(error))
+    if problems:
+        raise SettingsError("\n".join(problems))
+    return settings.model_copy(update=dict(given))
+
+
+def _pointing_nowhere(settings: Settings) -> Iterator[Problem]:
+    """Find receivers that would hear nothing because a channel's name is mistyped."""
+    for receiver, channels in settings.receivers.items():
+        for index, name in enumerate(channels):
+            if name not in settings.channels:
+                hint = suggest(name, settings.channels) if settings.channels else "there are none"
+                yield Problem(("receivers", receiver, index), f"unknown channel {quoted(name)}: {hint}")
+
+
+def _problem(details: ErrorDetails) -> Problem:
+    """Say in our words what is wrong, and where."""
+    path, at_key = details["loc"], details["loc"][-1:] == ("[key]",)
+    parts: Collection[str] = Web.model_fields
+    if path[0] == "channels" and len(path) > 2:  # a channel's type stands in the path
+        parts = CHANNELS[str(path[2])].model_fields
+        path = (*path[:2], *path[3:])
+    path = path[: len(path) - at_key]
+    kind, given, bounds = details["type"], details["input"], details.get("ctx", {})
+    match kind.rpartition("_")[0] if kind.endswith(("_type", "_parsing")) else kind:
+        case "extra_forbidden":
+            return _unknown(path, parts)
+        case "missing":
+            message = "is missing"
+        case "union_tag_not_found":
+            message = f'"type" is missing: one of {", ".join(CHANNELS)}'
+        case "union_tag_invalid":
+            path = (*path, "type")
+            message = f"unknown type {quoted(bounds['tag'])}: {suggest(bounds['tag'], CHANNELS)}"
+        case "literal_error":
+            message = f"must be {bounds['expected'].replace(chr(39), '')}, not {describe(given)}"
+        case "greater_than_equal":
+            message = f"must be at least {bounds['ge']}, not {describe(given)}"
+        case "less_than_equal":
+            message = f"must be at most {bounds['le']}, not {describe(given)}"
+        case "int_from_float":
+            message = f"must be {_WANTED['int']}, not {describe(given)}"
+        case wanted if wanted.removesuffix("_attributes") in _WANTED:
+            message = f"must be {_WANTED[wanted.removesuffix('_attributes')]}, not {describe(given)}"
+        case _:
+            message = details["msg"].removeprefix("Value error, ")
+    return Problem(path, message, at_key)
+
+
+def _unknown(path: DataPath, known: Collection[str]) -> Problem:
+    return Problem(path, f"unknown key {quoted(str(path[-1]))}: {suggest(str(path[-1]), known)}", at_key=True)
+
+
+def _said(problem: Problem, file: YamlFile) -> str:
+    """Write a problem with the name of the variable that brought it, or else with its place in the file."""
+    for length in range(len(problem.path), 0, -1):
+        name = PREFIX + "__".join(map(str, problem.path[:length])).upper()
+        if name in os.environ:
+            rest = problem.path[length:]
+            return f"{name}: {path_text(rest)}: {problem.message}" if rest else f"{name}: {problem.message}"
+    return str(file.locate(problem))
+
+
+def _not_json(error: UnreadableError) -> str:
+    field = re.search(r'"(\w+)"', str(error))
+    start = PREFIX + (field[1].upper() if field else "")
+    names = sorted(name for name in os.environ if name.startswith(start))
+    return f"{', '.join(names)}: must be JSON, as in {PREFIX}EXPECT_EVERY='{{\"network\": \"2m\"}}'"
