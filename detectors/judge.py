@@ -55,8 +55,12 @@ class RuleJudge:
         """The next boundary at which something can change."""
         entering = self._ends[0] if self._ends else FOREVER
         leaving = self._inside[0][0] if self._inside else FOREVER
-        waking = int(self.levels.wake_ms.min()) if len(self.levels.wake_ms) else FOREVER
-        return min(entering, leaving, waking)
+        return min(entering, leaving, self._waking_ms)
+
+    @property
+    def _waking_ms(self) -> int:
+        """The next boundary at which a hold runs out or a series begins."""
+        return int(self.levels.wake_ms.min()) if len(self.levels.wake_ms) else FOREVER
 
     @property
     def all_green(self) -> bool:
@@ -72,7 +76,9 @@ class RuleJudge:
         return said
 
     def _boundary(self, time_ms: int) -> list[Transition]:
-        touched = [np.flatnonzero(self.levels.wake_ms <= time_ms)]
+        touched = []
+        if self._waking_ms <= time_ms:
+            touched.append(np.flatnonzero(self.levels.wake_ms <= time_ms))
         while self._inside and self._inside[0][0] <= time_ms:
             _, rows, pane = self._inside.popleft()
             if self._window is not None:
@@ -81,7 +87,7 @@ class RuleJudge:
         if self._ends and self._ends[0] <= time_ms:
             heapq.heappop(self._ends)
             touched.append(self._enter(merge(self._waiting.pop(time_ms))))
-        rows = np.unique(np.concatenate(touched))
+        rows = touched[0] if len(touched) == 1 else np.unique(np.concatenate(touched))
         if self.rule.below:
             # Not yet judged: woken at its start by what `_number` wrote into wake_ms.
             rows = rows[self._start_ms[rows] <= time_ms]
@@ -105,7 +111,7 @@ class RuleJudge:
             self._schedule(rows, pane)
         if self._now is not None:
             self._now.grow(size)
-            return np.concatenate((rows, self._now.enter(rows, pane)))
+            return np.unique(np.concatenate((rows, self._now.enter(rows, pane))))
         assert self._window is not None
         self._window.grow(size)
         self._window.enter(rows, pane)

@@ -22,6 +22,9 @@ from detectors.rules import Rule
 FOREVER = 1 << 62
 """A time that never comes."""
 
+_NONE = np.zeros(0, np.int64)
+_NO = np.zeros(0, np.bool_)
+
 
 class Levels:
     """The level of every series of one rule, as ranks: 0 is green, 1 the mildest level of the rule."""
@@ -43,6 +46,7 @@ class Levels:
         self._since_ms = np.zeros((0, ranks), np.int64)  # entered without a break since; FOREVER = not entered
         self._held_ms = np.zeros((0, ranks), np.int64)  # last held; FOREVER = held now
         self._known_ms = np.zeros(0, np.int64)  # last boundary with a value; FOREVER = known now
+        self._calm = np.zeros(0, np.bool_)  # green, and neither entered nor held: no hold can run out
 
     def grow(self, size: int) -> None:
         """Make room for `size` series, new ones green and never known."""
@@ -57,6 +61,7 @@ class Levels:
         self._since_ms = np.concatenate((self._since_ms, np.full((room, ranks), FOREVER)))
         self._held_ms = np.concatenate((self._held_ms, np.full((room, ranks), -FOREVER)))
         self._known_ms = np.concatenate((self._known_ms, np.full(room, -FOREVER)))
+        self._calm = np.concatenate((self._calm, np.zeros(room, np.bool_)))
 
     def judge(self, rows: Int64, values: Float64, time_ms: int) -> tuple[Int64, Int64, Bool]:
         """Judge series at a boundary, having judged them whenever their value changed or `wake_ms` asked.
@@ -64,6 +69,12 @@ class Levels:
         `rows` are unique. Return the rows whose level changed, the rank each had, and whether it was for want of a
         value.
         """
+        turned = self._sign * values
+        if (turned < self._fall[0]).all() and self._calm[rows].all():  # the usual case: green and nowhere near a level
+            self.value[rows] = values
+            self._known_ms[rows] = FOREVER
+            self.wake_ms[rows] = FOREVER
+            return _NONE, _NONE, _NO
         was = self.rank[rows]
         known = ~np.isnan(values)
         if known.all():
@@ -92,7 +103,9 @@ class Levels:
         self._since_ms[rows] = since
         self._held_ms[rows] = last
         self._known_ms[rows] = FOREVER
-        self.rank[rows] = np.maximum(rise, np.minimum(self.rank[rows], keep))
+        rank = np.maximum(rise, np.minimum(self.rank[rows], keep))
+        self.rank[rows] = rank
+        self._calm[rows] = (rank == 0) & ~held[:, 0] & ~entered[:, 0]
         if rule.for_ms or rule.clear_for_ms:
             ripe = np.where((since < FOREVER) & (since + rule.for_ms > time_ms), since + rule.for_ms, FOREVER)
             fading = (last < FOREVER) & (last >= time_ms - rule.clear_for_ms)
@@ -116,7 +129,7 @@ class Levels:
         self._held_ms[ended] = np.where(held == FOREVER, time_ms - hop, held)
         self.wake_ms[rows] = np.where(over, FOREVER, due)
 
-    _STATE = ("rank", "value", "started_ms", "wake_ms", "_since_ms", "_held_ms", "_known_ms")
+    _STATE = ("rank", "value", "started_ms", "wake_ms", "_since_ms", "_held_ms", "_known_ms", "_calm")
 
     def state(self, size: int) -> dict[str, Any]:
         """Write the first `size` series down as plain columns."""

@@ -29,6 +29,7 @@ _COPY_JARS = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-depend
 
 PACKAGES = {  # program → Debian package
     "java": "default-jre-headless",
+    "openssl": "openssl",
     "mvn": "maven",
     "prometheus": "prometheus",
     "promtool": "prometheus",

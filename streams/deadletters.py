@@ -88,5 +88,18 @@ def sanitise(text: str) -> str:
     >>> sanitise("a\nb\u202ec")
     'a\\u000ab\\u202ec'
     """
-    shown = _UNSAFE.sub(lambda found: f"\\u{ord(found.group()):04x}", text[:DETAIL_CHARS_MAX])
+    shown = _escape(text[:DETAIL_CHARS_MAX])
     return shown if len(text) <= DETAIL_CHARS_MAX else f"{shown}…"
+
+
+def legible(raw: bytes) -> str:
+    r"""Make bytes safe to print: text where they are text, all else escaped, on one line.
+
+    >>> legible("长沙\n[2J".encode() + b"\xff")
+    '长沙\\u000a\\u001b[2J\\xff'
+    """
+    return _escape(raw.decode("utf-8", "backslashreplace"))
+
+
+def _escape(text: str) -> str:
+    return _UNSAFE.sub(lambda found: f"\\u{ord(found.group()):04x}", text)

@@ -27,8 +27,6 @@ from streams.watchdog import Signs, Watchdog
 if TYPE_CHECKING:
     from streams.stage import Outgoing
 
-__all__ = ["Host", "HostSettings", "Progress", "Tally", "Wiring"]
-
 _log = logging.getLogger(__name__)
 
 
@@ -50,9 +48,10 @@ class Host:
         self._settings = settings
         self._topics = [wiring.topic for wiring in wired]
         self._on_ready = on_ready
-        self._publisher = Publisher(settings.bootstrap)
-        self._ends = LogEnds(settings.bootstrap)
-        store = SnapshotStore(settings.app_id, settings.snapshot_topic, self._publisher, settings.bootstrap)
+        access = settings.access
+        self._publisher = Publisher(settings.bootstrap, access)
+        self._ends = LogEnds(settings.bootstrap, access)
+        store = SnapshotStore(settings.app_id, settings.snapshot_topic, self._publisher, settings.bootstrap, access)
         self._custodian = Custodian(wired, Links(self._publisher, store, self._ends), self, clock=clock)
         self._app: ChunkApp | None = None
         self._restoring: asyncio.Task[None] | None = None
@@ -187,6 +186,7 @@ class Host:
             settings.app_id,
             owner=self,
             broker=[f"{SCHEME}://{address}" for address in settings.bootstrap],
+            broker_credentials=settings.access.credentials(),
             processing_guarantee="at_least_once",
             store="memory://",
             autodiscover=False,

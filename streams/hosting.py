@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from streams.access import OPEN, Access
 from streams.stage import Stage
 from streams.watchdog import Limits
 
@@ -23,6 +24,7 @@ class HostSettings:
     stop_timeout_s: float = 4.0  # for each of: last snapshots, Faust's stop
     session_timeout_s: float = 30.0
     limits: Limits | None = field(default_factory=Limits)  # None: no watchdog
+    access: Access = OPEN  # what lets us in
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ the same ids.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -18,6 +19,7 @@ from detectors.rules import Rule
 from detectors.transition import Key, Transition
 from streams.pack import pack, unpack
 from streams.report import Report, decode, judge_of
+from streams.source_stage import IDLE_MS
 from streams.stage import Chunk, Outgoing
 from streams.topics import ALERTS
 
@@ -43,6 +45,7 @@ class Source:
     idle: bool = False
     silent_ms: int = 0
     through_ms: dict[str, int] = field(default_factory=dict)  # per rule: the last pane taken
+    excused_ms: int = 0  # of its silence, what the whole stream was blind for
 
 
 @dataclass(slots=True)
@@ -52,13 +55,35 @@ class StreamTime:
     partitions: int = 0
     watermark_ms: int | None = None
     sources: dict[int, Source] = field(default_factory=dict)
+    expect_ms: int | None = None  # silence longer than this is blindness
+
+    def hear(self, source: Source, report: Report) -> None:
+        """Note how a partition does, unless a later report has said so."""
+        if report.next_offset < source.next_offset:
+            return
+        before_ms = self.silent_ms
+        source.next_offset, source.idle, source.silent_ms = report.next_offset, report.idle, report.silent_ms
+        source.excused_ms = min(source.excused_ms, source.silent_ms)
+        if self.expect_ms is not None and self.expect_ms < before_ms > self.silent_ms:
+            for other in self.sources.values():  # the stream is back: they get their time to come back too
+                other.excused_ms += min(before_ms, other.silent_ms)
+
+    def _holds(self, source: Source) -> bool:
+        """Say whether the stream waits for this partition.
+
+        A stream that is expected to speak does not wait for one that has been silent while others spoke; when all are
+        silent, nothing moves.
+        """
+        if self.expect_ms is None:
+            return not source.idle
+        return source.silent_ms - source.excused_ms - self.silent_ms < IDLE_MS
 
     def advance(self) -> None:
         """Move the watermark: the smallest of the partitions that are not idle; of idle ones none holds it back."""
         if len(self.sources) < self.partitions:
             return  # a partition nobody has told about yet may hold anything
         known = [source for source in self.sources.values() if source.watermark_ms is not None]
-        awake = [source for source in self.sources.values() if not source.idle]
+        awake = [source for source in self.sources.values() if self._holds(source)]
         if not known or any(source.watermark_ms is None for source in awake):
             return
         marks = [source.watermark_ms for source in (awake or known) if source.watermark_ms is not None]
@@ -66,9 +91,9 @@ class StreamTime:
         self.watermark_ms = mark if self.watermark_ms is None else max(self.watermark_ms, mark)
 
     @property
-    def silent_ms(self) -> int | None:
-        """How long no partition has had anything; None before the first report."""
-        return min((source.silent_ms for source in self.sources.values()), default=None)
+    def silent_ms(self) -> int:
+        """How long no partition has had anything."""
+        return min((source.silent_ms for source in self.sources.values()), default=0)
 
 
 class JudgeStage:
@@ -107,19 +132,21 @@ class JudgeStage:
         return []
 
     def _take(self, report: Report) -> list[Transition]:
-        time = self.streams.setdefault(report.stream, StreamTime())
+        time = self._time_of(report.stream)
         time.partitions = max(time.partitions, report.partitions)
         source = time.sources.setdefault(report.partition, Source())
         for partial in report.partials:
             self._merge(source, partial, report.fingerprints)
         if report.watermark_ms is not None:
             source.watermark_ms = max(source.watermark_ms or _NEVER, report.watermark_ms)
-        if report.next_offset >= source.next_offset:
-            source.next_offset, source.idle, source.silent_ms = report.next_offset, report.idle, report.silent_ms
+        time.hear(source, report)
         time.advance()
         if time.watermark_ms is None:
             return []
         return self._judge.advance(lambda rule: time.watermark_ms if rule.stream == report.stream else None)
+
+    def _time_of(self, stream: str) -> StreamTime:
+        return self.streams.setdefault(stream, StreamTime(expect_ms=self._expect_every_ms.get(stream)))
 
     def _merge(self, source: Source, partial: Partial, fingerprints: dict[str, str]) -> None:
         rule = self._rules.get(partial.rule)
@@ -133,9 +160,8 @@ class JudgeStage:
 
     def is_blind(self, stream: str) -> bool:
         """Say whether an event or a heartbeat of a stream is overdue in all its partitions."""
-        limit_ms, time = self._expect_every_ms.get(stream), self.streams.get(stream)
-        silent_ms = None if time is None else time.silent_ms
-        return limit_ms is not None and silent_ms is not None and silent_ms > limit_ms
+        time = self.streams.get(stream)
+        return time is not None and time.expect_ms is not None and time.silent_ms > time.expect_ms
 
     def series(self) -> Iterator[tuple[Rule, Key, str, float]]:
         """Give every series with its level and last value."""
@@ -165,9 +191,10 @@ class JudgeStage:
             if id_ in self._rules and self._rules[id_].fingerprint == fingerprint:
                 self._judge.rules[id_].restore(state)
         for name, (number, watermark_ms, sources) in streams.items():
-            restored = {partition: Source(*fields) for partition, fields in sources.items()}
-            self.streams[name] = StreamTime(number, watermark_ms, restored)
+            time = self._time_of(name)
+            time.partitions, time.watermark_ms = number, watermark_ms
+            time.sources = {partition: Source(*fields) for partition, fields in sources.items()}
 
 
 def _plain(source: Source) -> list[Any]:
-    return [source.next_offset, source.watermark_ms, source.idle, source.silent_ms, source.through_ms]
+    return list(dataclasses.astuple(source))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from streams.access import OPEN, Access
+
 if TYPE_CHECKING:
     from aiokafka import AIOKafkaConsumer
 
@@ -14,15 +16,18 @@ if TYPE_CHECKING:
 class LogEnds:
     """Asks the broker about offsets. Start and stop it on the loop that uses it."""
 
-    def __init__(self, bootstrap: Sequence[str]) -> None:
+    def __init__(self, bootstrap: Sequence[str], access: Access = OPEN) -> None:
         self._bootstrap = list(bootstrap)
+        self._access = access
         self._client: AIOKafkaConsumer | None = None
 
     async def start(self) -> None:
         """Connect; raise aiokafka's `KafkaConnectionError` if no broker answers."""
         from aiokafka import AIOKafkaConsumer
 
-        client = AIOKafkaConsumer(bootstrap_servers=self._bootstrap, group_id=None, enable_auto_commit=False)
+        client = AIOKafkaConsumer(
+            bootstrap_servers=self._bootstrap, group_id=None, enable_auto_commit=False, **self._access.arguments()
+        )
         try:
             await client.start()
         except BaseException:

@@ -65,9 +65,7 @@ class Rates:
 class Overview:
     """Reads the stages. It keeps nothing of its own but the stages it was told of."""
 
-    def __init__(
-        self, rules: Sequence[Rule], streams: Sequence[str], rates: Rates, clock: Callable[[], int]
-    ) -> None:
+    def __init__(self, rules: Sequence[Rule], streams: Sequence[str], rates: Rates, clock: Callable[[], int]) -> None:
         """`streams` are those listened to; `clock` tells the time that events live in, milliseconds."""
         self._streams = streams
         self._rules = {rule.id: rule for rule in rules}

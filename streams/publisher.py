@@ -10,6 +10,8 @@ import asyncio
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from streams.access import OPEN, Access
+
 if TYPE_CHECKING:
     from aiokafka import AIOKafkaProducer
 
@@ -29,8 +31,9 @@ class RecordTooLarge(ValueError):
 class Publisher:
     """Writes records and says when they are safe. Start and stop it on the loop that uses it."""
 
-    def __init__(self, bootstrap: Sequence[str]) -> None:
+    def __init__(self, bootstrap: Sequence[str], access: Access = OPEN) -> None:
         self._bootstrap = list(bootstrap)
+        self._access = access
         self._producer: AIOKafkaProducer | None = None
 
     async def start(self) -> None:
@@ -44,6 +47,7 @@ class Publisher:
             linger_ms=_LINGER_MS,
             request_timeout_ms=_REQUEST_TIMEOUT_MS,
             max_request_size=RECORD_BYTES_MAX + 100_000,  # room for the headers of a batch of one
+            **self._access.arguments(),
         )
         try:
             await producer.start()

@@ -7,9 +7,10 @@ import signal
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from streams.commands.joining import INTERRUPTED
-from streams.host import quiet_libraries
+from streams.quiet import quiet_libraries
 from streams.service import Service
+
+INTERRUPTED = 130
 
 
 def run(service: Service, on_ready: Callable[[], None], *beside: Coroutine[Any, Any, None]) -> int:

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from itertools import cycle
 from typing import TYPE_CHECKING
 
+from streams.access import OPEN, Access, knock
+
 if TYPE_CHECKING:
     from kafka import KafkaProducer
 
@@ -37,6 +39,8 @@ def parse_brokers(text: str) -> list[str]:
     """
     brokers = []
     for part in re.split("[,;]", text):
+        if "@" in part:  # not quoted: what stands before it may be a password
+            raise ValueError("a broker's address holds no user and password: they belong into --settings")
         address = _ADDRESS.fullmatch(part.strip().removeprefix("kafka://").rstrip("/"))
         if address is None or not 0 < int(address[2] or PORT) < 1 << 16:
             raise ValueError(f"{part.strip()!r} is not a broker: write HOST:PORT, or kafka://HOST:PORT")
@@ -74,12 +78,14 @@ class Pace:
 class Sender:
     """Sends to one topic. A record counts as acknowledged once every replica in sync has it."""
 
-    def __init__(self, brokers: Sequence[str], topic: str, *, timeout_ms: int) -> None:
-        """Connect and look for the topic. Raises Unreachable."""
+    def __init__(self, brokers: Sequence[str], topic: str, *, timeout_ms: int, access: Access = OPEN) -> None:
+        """Connect and look for the topic. Raises Unreachable, AccessRefused."""
         from kafka import KafkaProducer
         from kafka.errors import KafkaError
 
         where = ", ".join(brokers)
+        if access is not OPEN:
+            knock(access, brokers)
         try:
             self._producer: KafkaProducer = KafkaProducer(
                 bootstrap_servers=list(brokers),
@@ -92,8 +98,10 @@ class Sender:
                 request_timeout_ms=_REQUEST_TIMEOUT_MS,
                 linger_ms=_LINGER_MS,
                 batch_size=_BATCH_BYTES,
+                **access.arguments(),
             )
         except (KafkaError, OSError, ValueError) as error:
+            knock(access, brokers)
             raise Unreachable(f"no Kafka broker answers at {where} within {timeout_ms / 1_000:g} s") from error
         try:
             self._partitions = cycle(sorted(self._producer.partitions_for(topic)))

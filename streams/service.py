@@ -24,10 +24,11 @@ from alerts.senders.console import ConsoleSender
 from alerts.senders.poster import Reach
 from alerts.senders.webhook import WebhookSender
 from detectors.rules import Rule
-from streams.custodian import Wiring
+from streams.access import access_of
 from streams.desk_stage import DeskStage, Listener
 from streams.feed import Feed
-from streams.host import Host, HostSettings
+from streams.host import Host
+from streams.hosting import HostSettings, Wiring
 from streams.judge_stage import JudgeStage
 from streams.metrics import Metrics
 from streams.overview import Overview, Rates, SeriesLevels
@@ -71,6 +72,7 @@ class Service:
         self.settings = settings
         self.rules = rules
         self.streams = tuple(dict.fromkeys((*settings.streams, *(rule.stream for rule in rules))))
+        self.access = access_of(settings.security)
         self._clock = clock
         self.metrics = Metrics(CollectorRegistry(), version=VERSION, streams=self.streams, channels=settings.channels)
         self.overview = Overview(rules, self.streams, Rates(self.metrics, _monotonic_ms), clock)
@@ -87,7 +89,7 @@ class Service:
         self._door = Door(secret_of(token_file) if token_file else None, settings.web.hosts)
         self._dispatcher: Dispatcher | None = None
         self.host = Host(
-            HostSettings(bootstrap=settings.broker, app_id=settings.group),
+            HostSettings(bootstrap=settings.broker, app_id=settings.group, access=self.access),
             self._wirings(),
             clock=clock,
             on_ready=self._up,

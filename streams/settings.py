@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
@@ -16,6 +16,7 @@ from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource
 from detectors.durations import parse_duration
 from detectors.places import describe, quoted, suggest
 from detectors.vocabulary import STREAMS
+from streams.security import Security
 
 SHIPPED_RULES = Path(__file__).resolve().parent.parent / "rules"
 _PORT_MAX = 65_535
@@ -40,6 +41,8 @@ def bootstrap_of(brokers: str) -> tuple[str, ...]:
 
 
 def _address(text: str) -> str:
+    if "@" in text:  # not quoted: what stands before it may be a password
+        raise ValueError("a broker's address holds no user and password: they belong under security")
     host, _, port = text.rpartition(":")
     if not host or not (port.isascii() and port.isdigit() and 0 < int(port) <= _PORT_MAX) or set("@/ ") & set(host):
         raise ValueError(f"{quoted(text)} is not HOST:PORT")
@@ -140,6 +143,7 @@ class Settings(BaseSettings):
     broker: Annotated[tuple[Annotated[str, AfterValidator(_address)], ...], BeforeValidator(_brokers), NoDecode] = (
         "localhost:9092",
     )
+    security: Security = Security()
     group: str = "tocsin"  # consumer group, and the owner of the saved state
     rules: Path = SHIPPED_RULES
     # listened to, besides those of the rules

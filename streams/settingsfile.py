@@ -6,16 +6,19 @@ import os
 import re
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
-from pydantic_core import ErrorDetails
 from pydantic_settings import SettingsError as UnreadableError
 
 from detectors.places import Path as DataPath
 from detectors.places import Problem, describe, quoted, suggest
+from streams.security import Security
 from streams.settings import CHANNELS, Settings, SettingsError, Web
 from streams.yamlfile import YamlFile, path_text, read_yaml
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 PREFIX = "TOCSIN_"
 
@@ -25,9 +28,23 @@ _WANTED: Mapping[str, str] = {
     "int": "a whole number",
     "mapping": "a mapping",
     "model": "a mapping",
+    "model_attributes": "a mapping",
     "path": "the path of a file",
     "string": "text",
     "tuple": "a list",
+}
+# pydantic's kind of problem → what we say; `given` is what was found, the others are pydantic's bounds.
+_SAID: Mapping[str, str] = {
+    "greater_than_equal": "must be at least {ge}, not {given}",
+    "int_from_float": "must be a whole number, not {given}",
+    "less_than_equal": "must be at most {le}, not {given}",
+    "missing": "is missing",
+    "union_tag_not_found": f'"type" is missing: one of {", ".join(CHANNELS)}',
+    **{
+        f"{kind}_{end}": f"must be {wanted}, not {{given}}"
+        for kind, wanted in _WANTED.items()
+        for end in ("type", "parsing")
+    },
 }
 
 
@@ -43,6 +60,7 @@ def read_settings(path: Path | None, given: Mapping[str, Any]) -> Settings:
         problems.append(str(file.locate(Problem((), f"must be a mapping of settings, not {describe(file.data)}"))))
     known = {name: value for name, value in data.items() if name in Settings.model_fields}
     problems += [str(file.locate(_unknown((name,), Settings.model_fields))) for name in data if name not in known]
+    settings = None
     try:
         settings = Settings(**known)
         problems += [_said(problem, file) for problem in _pointing_nowhere(settings)]
@@ -50,7 +68,7 @@ def read_settings(path: Path | None, given: Mapping[str, Any]) -> Settings:
         problems += [_said(_problem(details), file) for details in error.errors()]
     except UnreadableError as error:
         problems.append(_not_json(error))
-    if problems:
+    if settings is None or problems:
         raise SettingsError("\n".join(problems))
     return settings.model_copy(update=dict(given))
 
@@ -67,35 +85,22 @@ def _pointing_nowhere(settings: Settings) -> Iterator[Problem]:
 def _problem(details: ErrorDetails) -> Problem:
     """Say in our words what is wrong, and where."""
     path, at_key = details["loc"], details["loc"][-1:] == ("[key]",)
-    parts: Collection[str] = Web.model_fields
+    parts: Collection[str] = (Security if path[0] == "security" else Web).model_fields
     if path[0] == "channels" and len(path) > 2:  # a channel's type stands in the path
         parts = CHANNELS[str(path[2])].model_fields
         path = (*path[:2], *path[3:])
     path = path[: len(path) - at_key]
-    kind, given, bounds = details["type"], details["input"], details.get("ctx", {})
-    match kind.rpartition("_")[0] if kind.endswith(("_type", "_parsing")) else kind:
-        case "extra_forbidden":
-            return _unknown(path, parts)
-        case "missing":
-            message = "is missing"
-        case "union_tag_not_found":
-            message = f'"type" is missing: one of {", ".join(CHANNELS)}'
-        case "union_tag_invalid":
-            path = (*path, "type")
-            message = f"unknown type {quoted(bounds['tag'])}: {suggest(bounds['tag'], CHANNELS)}"
-        case "literal_error":
-            message = f"must be {bounds['expected'].replace(chr(39), '')}, not {describe(given)}"
-        case "greater_than_equal":
-            message = f"must be at least {bounds['ge']}, not {describe(given)}"
-        case "less_than_equal":
-            message = f"must be at most {bounds['le']}, not {describe(given)}"
-        case "int_from_float":
-            message = f"must be {_WANTED['int']}, not {describe(given)}"
-        case wanted if wanted.removesuffix("_attributes") in _WANTED:
-            message = f"must be {_WANTED[wanted.removesuffix('_attributes')]}, not {describe(given)}"
-        case _:
-            message = details["msg"].removeprefix("Value error, ")
-    return Problem(path, message, at_key)
+    kind, given, bounds = details["type"], describe(details["input"]), details.get("ctx", {})
+    if kind == "extra_forbidden":
+        return _unknown(path, parts)
+    if kind == "union_tag_invalid":
+        tag = str(bounds["tag"])
+        return Problem((*path, "type"), f"unknown type {quoted(tag)}: {suggest(tag, CHANNELS)}")
+    if kind == "literal_error":
+        return Problem(path, f"must be {bounds['expected'].replace(chr(39), '')}, not {given}")
+    if kind in _SAID:
+        return Problem(path, _SAID[kind].format(given=given, **bounds), at_key)
+    return Problem(path, details["msg"].removeprefix("Value error, "), at_key)
 
 
 def _unknown(path: DataPath, known: Collection[str]) -> Problem:
@@ -116,4 +121,4 @@ def _not_json(error: UnreadableError) -> str:
     field = re.search(r'"(\w+)"', str(error))
     start = PREFIX + (field[1].upper() if field else "")
     names = sorted(name for name in os.environ if name.startswith(start))
-    return f"{', '.join(names)}: must be JSON, as in {PREFIX}EXPECT_EVERY='{{\"network\": \"2m\"}}'"
+    return f'{", ".join(names)}: must be JSON, as in {PREFIX}EXPECT_EVERY=\'{{"network": "2m"}}\''

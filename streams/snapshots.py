@@ -18,6 +18,7 @@ from dataclasses import asdict, dataclass
 from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
+from streams.access import OPEN, Access
 from streams.stage import Outgoing
 
 if TYPE_CHECKING:
@@ -175,11 +176,14 @@ class Shelf:
 class SnapshotStore:
     """The snapshot topic of one application: writes awaited, reads by place."""
 
-    def __init__(self, app_id: str, topic: str, publisher: Publisher, bootstrap: Sequence[str]) -> None:
+    def __init__(
+        self, app_id: str, topic: str, publisher: Publisher, bootstrap: Sequence[str], access: Access = OPEN
+    ) -> None:
         self._app_id = app_id
         self._topic = topic
         self._publisher = publisher
         self._bootstrap = list(bootstrap)
+        self._access = access
 
     async def write(self, snapshot: Snapshot) -> None:
         """Write a snapshot and wait until every replica has it; raise aiokafka's `KafkaError` if not."""
@@ -197,7 +201,11 @@ class SnapshotStore:
         if not wanted:
             return shelf
         consumer = AIOKafkaConsumer(
-            bootstrap_servers=self._bootstrap, group_id=None, enable_auto_commit=False, auto_offset_reset="earliest"
+            bootstrap_servers=self._bootstrap,
+            group_id=None,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            **self._access.arguments(),
         )
         await consumer.start()
         try:

@@ -11,6 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from streams.access import OPEN, Access, knock
+
 if TYPE_CHECKING:
     from kafka import KafkaAdminClient
 
@@ -21,6 +23,7 @@ DEADLETTERS = f"{PREFIX}.deadletters"
 LATE_EVENTS = f"{PREFIX}.late"
 SNAPSHOTS = f"{PREFIX}.snapshots"
 NOTICES = f"{PREFIX}.notices"
+RETRIES = f"{PREFIX}.retries"
 
 _DAY_MS = 86_400_000
 _MINUTE_MS = 60_000
@@ -57,6 +60,11 @@ def stream_topic(stream: str) -> str:
     return f"{PREFIX}.{stream}"
 
 
+def retries() -> Topic:
+    """The topic of what was sent again: made by workers, and by whoever sends again before there is one."""
+    return Topic(RETRIES, 1, {"retention.ms": str(30 * _DAY_MS)})
+
+
 def plan(streams: Iterable[str], *, stream_partitions: int, judge_partitions: int) -> list[Topic]:
     """List all our topics for these streams.
 
@@ -78,25 +86,35 @@ def plan(streams: Iterable[str], *, stream_partitions: int, judge_partitions: in
         Topic(DEADLETTERS, 1, kept_for_days),
         Topic(LATE_EVENTS, 1, kept_for_days),
         Topic(NOTICES, 1, kept_for_days, exact=True),
+        retries(),
         Topic(SNAPSHOTS, judge_partitions, ring, exact=True),
     ]
 
 
-def ensure(bootstrap: Sequence[str], topics: Iterable[Topic], *, replicas: int = -1) -> list[str]:
+def ensure(
+    bootstrap: Sequence[str], topics: Iterable[Topic], *, replicas: int = -1, access: Access = OPEN
+) -> list[str]:
     """Create the topics that are missing, verify the others; return the names of those created.
 
-    `replicas` -1 is the broker's default. Raises `BrokerUnreachable`, and `TopicError` naming each topic that is wrong.
+    `replicas` -1 is the broker's default. Raises `BrokerUnreachable`, `AccessRefused`, and `TopicError` naming each
+    topic that is wrong.
     """
     from kafka import KafkaAdminClient
     from kafka.errors import KafkaError, TopicAlreadyExistsError
 
     logging.getLogger("kafka").setLevel(logging.CRITICAL)  # it logs each failed try; our error says it once
     wanted = {topic.name: topic for topic in topics}
+    if access is not OPEN:
+        knock(access, bootstrap)
     try:
         admin = KafkaAdminClient(
-            bootstrap_servers=list(bootstrap), client_id="tocsin-topics", bootstrap_timeout_ms=_CONNECT_TIMEOUT_MS
+            bootstrap_servers=list(bootstrap),
+            client_id="tocsin-topics",
+            bootstrap_timeout_ms=_CONNECT_TIMEOUT_MS,
+            **access.arguments(),
         )
     except KafkaError as reason:
+        knock(access, bootstrap)
         raise BrokerUnreachable(f"no Kafka broker answers at {', '.join(bootstrap)}") from reason
     try:
         there = set(admin.list_topics())

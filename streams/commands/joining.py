@@ -13,8 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-INTERRUPTED = 130
-
 if TYPE_CHECKING:
     from streams.service import Service
     from streams.settings import Settings
@@ -68,6 +66,8 @@ def ending(context: click.Context, name: str) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:  # before the service listens for signals itself
+        from streams.running import INTERRUPTED
+
         context.exit(INTERRUPTED)
     except BrokenPipeError:  # whoever read us has seen enough, as in `tocsin demo | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the last flush would complain again

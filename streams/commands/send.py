@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from streams.commands.reaching import Brokers, reached
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from contextlib import AbstractContextManager
@@ -24,21 +26,6 @@ if TYPE_CHECKING:
 SHOWN_MAX = 5  # refused lines shown one by one; the rest are counted
 _FINISH_S = 35.0  # longer than a delivery may take
 _FINISH_EARLY_S = 5.0  # interrupted, or the broker is gone
-
-
-class Brokers(click.ParamType):
-    """Addresses of Kafka brokers."""
-
-    name = "HOST:PORT[,…]"
-
-    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> list[str]:
-        """Read as a list of HOST:PORT."""
-        from streams.sending import parse_brokers
-
-        try:
-            return parse_brokers(value)
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
 
 
 class StreamName(click.ParamType):
@@ -59,7 +46,10 @@ class StreamName(click.ParamType):
 @click.command()
 @click.argument("stream", type=StreamName(), metavar="STREAM")
 @click.argument("files", nargs=-1, required=True, metavar="FILE…")
-@click.option("--broker", "brokers", type=Brokers(), required=True, help="Where Kafka is; kafka:// may stand before.")
+@click.option("--broker", "brokers", type=Brokers(),
+              help="Where Kafka is; kafka:// may stand before.  [default: the settings']")  # fmt: skip
+@click.option("--settings", "settings_path", type=click.Path(exists=True, dir_okay=False, path_type=Path),
+              envvar="TOCSIN_SETTINGS", help="Settings file (YAML): broker and security.")  # fmt: skip
 @click.option("--rate", type=click.FloatRange(min=0, min_open=True), help="Events a second.")
 @click.option("--speed", type=click.FloatRange(min=0, min_open=True), help="Times the pace at which they happened.")
 @click.option("--map", "map_path", type=click.Path(exists=True, dir_okay=False, path_type=Path),
@@ -75,7 +65,8 @@ def command(
     context: click.Context,
     stream: str,
     files: tuple[str, ...],
-    brokers: list[str],
+    brokers: list[str] | None,
+    settings_path: Path | None,
     rate: float | None,
     speed: float | None,
     map_path: Path | None,
@@ -96,6 +87,7 @@ def command(
     """
     import logging
 
+    from streams.access import AccessRefused
     from streams.files import UnreadableError, WrongInputError, open_inputs
     from streams.merge import TooManyEventsError
     from streams.sendable import Sendable
@@ -105,6 +97,7 @@ def command(
     if rate is not None and speed is not None:
         raise click.UsageError("--rate and --speed exclude each other.")
     logging.getLogger("kafka").setLevel(logging.CRITICAL)  # what matters of it is said once, by us
+    brokers, access = reached(context, "tocsin send", brokers, settings_path)
     binder = _map(context, map_path, stream)
     source = Sendable(stream, _Refusals(quiet=quiet), raw=raw)
     pace = Pace(time.monotonic, time.sleep, rate=rate, speed=speed) if rate or speed else None
@@ -114,11 +107,11 @@ def command(
         inputs = open_inputs(files, stream=stream, binder=binder, ask_names=False)
         for one in inputs:
             opened.callback(one.close)
-        sender = Sender(brokers, stream_topic(stream), timeout_ms=round(timeout_s * 1_000))
+        sender = Sender(brokers, stream_topic(stream), timeout_ms=round(timeout_s * 1_000), access=access)
         with _progress(inputs, sender, quiet=quiet):
             _send(_runs(inputs, source, sort=sort or bool(binder and binder.sort)), sender, pace, key)
         code = 0
-    except (UnreadableError, Unreachable) as error:
+    except (UnreadableError, Unreachable, AccessRefused) as error:
         code = _say(str(error), 3)
     except (WrongInputError, TooManyEventsError) as error:
         code = _say(str(error), 2)

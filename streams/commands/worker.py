@@ -31,7 +31,8 @@ def command(
 
     with ending(context, "tocsin worker"):
         service = configured(path, broker=broker, rules=rules, web_port=web_port)
-        made = ensure(service.settings.broker, service.topics, replicas=service.settings.replicas)
+        settings = service.settings
+        made = ensure(settings.broker, service.topics, replicas=settings.replicas, access=service.access)
         if made and not quiet:
             click.echo(f"created the topics {', '.join(sorted(made))}", err=True)
 

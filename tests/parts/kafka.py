@@ -6,7 +6,7 @@ import base64
 import socket
 import subprocess
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,6 @@ _DEFAULTS = {
     "process.roles": "broker,controller",
     "node.id": "1",
     "controller.listener.names": "CONTROLLER",
-    "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
     "auto.create.topics.enable": "false",  # a topic nobody declared is a mistake that must show
     "offsets.topic.replication.factor": "1",
     "offsets.topic.num.partitions": "4",
@@ -46,31 +45,47 @@ _DEFAULTS = {
 class Kafka(Server):
     """A broker with its own folder and ports, which stay its own over restarts.
 
-    `settings` are broker settings that differ from ours, such as `{"log.segment.bytes": "1048576"}`.
+    `settings` are broker settings that differ from ours, such as `{"log.segment.bytes": "1048576"}`. `listeners` are
+    security protocols spoken besides PLAINTEXT, each at the address `addresses[protocol]`; `scram` are users in the
+    form of Kafka's storage tool.
     """
 
-    def __init__(self, folder: Path, settings: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        settings: Mapping[str, str] | None = None,
+        *,
+        listeners: Sequence[str] = (),
+        scram: Sequence[str] = (),
+    ) -> None:
         """Format the folder and start. Raises scripts.parts.Missing, NotReady."""
-        broker, controller = free_ports(2)
+        broker, controller, *more = free_ports(2 + len(listeners))
         self.bootstrap = f"127.0.0.1:{broker}"
+        self.addresses = {name: f"127.0.0.1:{port}" for name, port in zip(listeners, more, strict=True)}
+        open_ones = [f"{name}://{address}" for name, address in {"PLAINTEXT": self.bootstrap, **self.addresses}.items()]
         self._folder = folder
         self._java = [program("java"), *_JVM, "-cp", f"{kafka_jars()}/*"]
         self._properties = folder / "server.properties"
         lines = {
             **_DEFAULTS,
-            "listeners": f"PLAINTEXT://{self.bootstrap},CONTROLLER://127.0.0.1:{controller}",
-            "advertised.listeners": f"PLAINTEXT://{self.bootstrap}",
+            "listeners": ",".join([*open_ones, f"CONTROLLER://127.0.0.1:{controller}"]),
+            "advertised.listeners": ",".join(open_ones),
+            "listener.security.protocol.map": ",".join(
+                ["PLAINTEXT:PLAINTEXT", "CONTROLLER:PLAINTEXT", *(f"{name}:{name}" for name in listeners)]
+            ),
             "controller.quorum.voters": f"1@127.0.0.1:{controller}",
             "log.dirs": str(folder / "log"),
             **(settings or {}),
         }
         self._properties.write_text("".join(f"{key}={value}\n" for key, value in lines.items()))
-        self._format()
+        self._format(scram)
         self._process = self._start()
 
-    def _format(self) -> None:
+    def _format(self, scram: Sequence[str]) -> None:
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=").replace("-", "x")
         command = [*self._java, "kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(self._properties)]
+        for user in scram:
+            command += ["--add-scram", user]
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
         if done.returncode:
             msg = f"the storage tool refused {self._folder}: {done.stdout}{done.stderr}"

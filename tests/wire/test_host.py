@@ -13,7 +13,8 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaConnectionError, KafkaError
 
 from streams.broker import EmbeddedBroker
-from streams.host import Host, HostSettings, Wiring
+from streams.host import Host
+from streams.hosting import HostSettings, Wiring
 from streams.snapshots import SnapshotStore
 from streams.stage import Outgoing
 from tests.wire.counting import CountingStage

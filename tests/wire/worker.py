@@ -8,7 +8,8 @@ import signal
 import sys
 import time
 
-from streams.host import Host, HostSettings, Wiring
+from streams.host import Host
+from streams.hosting import HostSettings, Wiring
 from streams.watchdog import Limits
 from tests.wire.counting import CountingStage
 

@@ -1,0 +1,38 @@
+"""The raw ceiling: confluent-kafka's consume by the batch, msgspec, one numpy window, and nothing that lasts."""
+
+from __future__ import annotations
+
+import sys
+
+import msgspec
+from confluent_kafka import OFFSET_BEGINNING, Consumer, Producer, TopicPartition
+
+from bench.job import PARTITIONS, Call, Window, thresholds
+from bench.meter import Meter
+
+_BATCH = 10_000
+
+
+def main(broker: str, topic: str, alerts: str, events: int) -> None:
+    """Read the topic once."""
+    consumer = Consumer({"bootstrap.servers": broker, "group.id": "raw", "enable.auto.commit": False})
+    consumer.assign([TopicPartition(topic, partition, OFFSET_BEGINNING) for partition in range(PARTITIONS)])
+    producer = Producer({"bootstrap.servers": broker, "linger.ms": 20})
+    decode = msgspec.json.Decoder(Call).decode
+    window, meter = Window(thresholds(events)), Meter(events)
+    done = False
+    while not done:
+        calls = [decode(message.value()) for message in consumer.consume(_BATCH, timeout=1.0)]
+        if not calls:
+            continue
+        for moved in window.feed(calls):
+            producer.produce(alerts, moved.record(), moved.outlet)
+        producer.poll(0)
+        done = meter.add(len(calls))
+    producer.flush()
+    meter.tell()
+    consumer.close()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:4], events=int(sys.argv[4]))
