@@ -37,6 +37,7 @@ class LazyGroup(click.Group):
         if cmd_name not in COMMANDS:
             return None
         command: click.Command = importlib.import_module(COMMANDS[cmd_name][0]).command
+        _keep_lines(command)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002  the same
@@ -53,6 +54,14 @@ class LazyGroup(click.Group):
             hint = f" Did you mean '{near[0]}'?" if near else ""
             ctx.fail(f"No such command '{args[0]}'.{hint}")
         return super().resolve_command(ctx, args)
+
+
+def _keep_lines(command: click.Command) -> None:
+    r"""Let `\b` in a help text mean to click what it should (keep these lines): in raw docstrings it is two letters."""
+    if command.help is not None:
+        command.help = command.help.replace("\\b", "\b")
+    for part in command.commands.values() if isinstance(command, click.Group) else ():
+        _keep_lines(part)
 
 
 @click.command(

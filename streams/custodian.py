@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from streams.logends import LogEnds
     from streams.publisher import Publisher
     from streams.snapshots import SnapshotStore
-    from streams.stage import Outgoing, Stage
+    from streams.stage import Chunk, Outgoing, Stage
 
 SNAPSHOT_BYTES_PER_S = 4_000_000
 """What a partition may spend on snapshots: a state larger than this times the interval is written less often."""
@@ -52,6 +52,9 @@ class Reader(Protocol):
 
     async def take_up(self, partition: Place, offset: int) -> None:
         """Read a partition from an offset on."""
+
+    async def rest(self, partition: Place) -> None:
+        """Bring nothing of a partition until it is taken up again."""
 
     def fail(self, reason: BaseException) -> None:
         """Hear of what cannot be gone on from."""
@@ -165,8 +168,8 @@ class Custodian:
         if held is None:
             return  # not restored yet, or given up: it is read again by whoever takes the partition up
         async with held.lock:
-            if self._held.get(held.place) is not held:
-                return  # given up while we waited for the lock
+            if held.resting or self._held.get(held.place) is not held:
+                return  # it is read again later; or given up while we waited for the lock
             refusal = refuse(fetched, held.next_offset)
             if refusal is Refusal.REPEAT:
                 self.tally.repeats += 1
@@ -174,15 +177,31 @@ class Custodian:
                 await self._go_back(held, fetched.first_offset)
             else:
                 for chunk in fetched.chunks(held.next_offset):
-                    held.taken(chunk, time.monotonic())
-                    if chunk.values:  # a stage need not know of runs that hold nothing but markers
-                        await self._let(held, partial(held.stage.feed, chunk, self._clock()))
+                    if not await self._feed(held, chunk):
+                        break
+
+    async def _feed(self, held: Custody, chunk: Chunk) -> bool:
+        """Feed a stage as much of a chunk as it takes; after less than that let it rest. Say whether it was all."""
+        appetite = held.appetite(self._clock())
+        portion = chunk if appetite is None else chunk.head(appetite)
+        if portion.next_offset > held.next_offset:
+            held.taken(portion, time.monotonic())
+        if portion.values:  # a stage need not know of runs that hold nothing but markers
+            await self._let(held, partial(held.stage.feed, portion, self._clock()))
+        if portion is not chunk:
+            held.resting = True
+            await self._reader.rest(held.place)
+        return portion is chunk
 
     async def beat(self) -> None:
         """Let every stage know that time passes; send what follows."""
         for held in list(self._held.values()):
             async with held.lock:
                 await self._let(held, partial(held.stage.beat, self._clock()))
+                if held.resting and held.appetite(self._clock()) != 0:
+                    held.resting = False
+                    held.sought_s = time.monotonic()  # what was under way before it rested may still arrive
+                    await self._reader.take_up(held.place, held.next_offset)
 
     async def _let(self, held: Custody, act: Callable[[], list[Outgoing]]) -> None:
         """Let a stage act and send what follows. Broken off in between, its state must never be written down."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from streams.stage import Chunk
+from streams.stage import Choosy, Chunk
 
 if TYPE_CHECKING:
     from streams.fetches import Fetched
@@ -51,9 +51,14 @@ class Custody:
     due_s: float = 0.0  # when the next snapshot may be written
     sought_s: float | None = None  # when a jump made us seek back; None while all is contiguous
     seeks: int = 0  # in a row, for the same offset
+    resting: bool = False  # the stage left something in the log, to be read again when it takes more
     spoilt: bool = False  # the state says more than was sent: it must not be written down
     pending: set[asyncio.Future[object]] = field(default_factory=set)  # sent, not acknowledged
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    def appetite(self, now_ms: int) -> int | None:
+        """Say how many records the stage will take now; None is any number."""
+        return self.stage.appetite(now_ms) if isinstance(self.stage, Choosy) else None
 
     def taken(self, chunk: Chunk, now_s: float) -> None:
         """Note that `chunk` is being counted in."""

@@ -95,7 +95,7 @@ def sanitise(text: str) -> str:
 def legible(raw: bytes) -> str:
     r"""Make bytes safe to print: text where they are text, all else escaped, on one line.
 
-    >>> legible("长沙\n[2J".encode() + b"\xff")
+    >>> legible("长沙\n\x1b[2J".encode() + b"\xff")
     '长沙\\u000a\\u001b[2J\\xff'
     """
     return _escape(raw.decode("utf-8", "backslashreplace"))

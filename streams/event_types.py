@@ -53,8 +53,7 @@ def event_type(
     `tagged` makes `stream` the tag that chooses the type in a union; else it is an optional field of type `stream_is`.
     `others` are fields nobody declared but senders are known to send; they are read and not looked at.
 
-    >>> from detectors import exact
-from detectors.vocabulary import STREAMS
+    >>> from detectors.vocabulary import STREAMS
     >>> event_type(STREAMS["surveys"]).__struct_fields__
     ('id', 'time', 'satisfied', 'region', 'outlet', 'score', 'stream')
     """

@@ -13,7 +13,7 @@ from typing import Any, Final, NoReturn, TypeAlias
 import msgspec
 
 from detectors.vocabulary import Field, FieldType, Stream
-from streams.event_types import LEVELS_MAX, OBJECT_BYTES_MAX, NUMBER_LIMIT, STRING_CHARS_MAX, YEAR_10000_S
+from streams.event_types import LEVELS_MAX, NUMBER_LIMIT, OBJECT_BYTES_MAX, STRING_CHARS_MAX, YEAR_10000_S
 from streams.instants import parse_instant
 
 

@@ -42,7 +42,8 @@ _HEARTBEAT = Heartbeat(id="heartbeat", time=0.0)
 class History:
     """The events of several inputs, in the order in which they arrived.
 
-    Iterating gives runs of (times, events); a heartbeat is a run of its own, with a `Heartbeat` in it. `on_refused` hears of every line that is no event; `refused` counts them.
+    Iterating gives runs of (times, events); a heartbeat is a run of its own, with a `Heartbeat` in it. `on_refused`
+    hears of every line that is no event; `refused` counts them.
     """
 
     inputs: Sequence[Input]

@@ -115,6 +115,10 @@ class Host:
         """Read a partition from an offset on (asked by the custodian)."""
         await self._consumer.take_up(TP(*partition), offset)
 
+    async def rest(self, partition: Place) -> None:
+        """Bring nothing of a partition until it is taken up again (asked by the custodian)."""
+        self._consumer.pause_partitions({TP(*partition)})
+
     def fail(self, reason: BaseException) -> None:
         """End the run with `reason` (asked by both)."""
         self._ready = False

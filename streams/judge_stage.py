@@ -17,6 +17,7 @@ from detectors.judge import Judge
 from detectors.partial import Partial
 from detectors.rules import Rule
 from detectors.transition import Key, Transition
+from streams.fragments import join
 from streams.pack import pack, unpack
 from streams.report import Report, decode, judge_of
 from streams.source_stage import IDLE_MS
@@ -46,6 +47,7 @@ class Source:
     silent_ms: int = 0
     through_ms: dict[str, int] = field(default_factory=dict)  # per rule: the last pane taken
     excused_ms: int = 0  # of its silence, what the whole stream was blind for
+    begun: dict[str, Any] = field(default_factory=dict)  # per rule: the state of a pane that was told in part
 
 
 @dataclass(slots=True)
@@ -136,7 +138,8 @@ class JudgeStage:
         time.partitions = max(time.partitions, report.partitions)
         source = time.sources.setdefault(report.partition, Source())
         for partial in report.partials:
-            self._merge(source, partial, report.fingerprints)
+            goes_on = report.goes_on and partial is report.partials[-1]
+            self._merge(source, partial, report.fingerprints, goes_on=goes_on)
         if report.watermark_ms is not None:
             source.watermark_ms = max(source.watermark_ms or _NEVER, report.watermark_ms)
         time.hear(source, report)
@@ -148,12 +151,18 @@ class JudgeStage:
     def _time_of(self, stream: str) -> StreamTime:
         return self.streams.setdefault(stream, StreamTime(expect_ms=self._expect_every_ms.get(stream)))
 
-    def _merge(self, source: Source, partial: Partial, fingerprints: dict[str, str]) -> None:
+    def _merge(self, source: Source, partial: Partial, fingerprints: dict[str, str], *, goes_on: bool) -> None:
         rule = self._rules.get(partial.rule)
         if rule is None or rule.fingerprint != fingerprints.get(partial.rule):
             return  # counted under another rule file: not ours to judge
         if partial.end_ms <= source.through_ms.get(partial.rule, _NEVER):
             return  # told again after a restart
+        begun = Partial.of(source.begun.pop(partial.rule)) if partial.rule in source.begun else None
+        if begun is not None and begun.end_ms == partial.end_ms:
+            partial = join(begun, partial)
+        if goes_on:
+            source.begun[partial.rule] = partial.state()
+            return
         source.through_ms[partial.rule] = partial.end_ms
         if not self._judge.take(partial):
             self._metrics.count_late_partials(1)

@@ -118,7 +118,7 @@ class Letters:
     def retry(self, letters: Iterable[DeadLetter]) -> list[str]:
         """Send letters once more, and write down that they were; return their keys. Raises Unreachable if Kafka fails.
 
-        `why_not` must have nothing against any. After a failure, those whose record is safe are written down all the same.
+        `why_not` must have nothing against any. After a failure, those that are safe are written down all the same.
         """
         from kafka import KafkaProducer
         from kafka.errors import KafkaError

@@ -22,6 +22,7 @@ from streams.faults import Reason
 from streams.series import SERIES_MAX, LevelCollector, LevelView
 
 RESULTS = ("accepted", "late", "duplicate", "rejected")
+RELOADS = ("taken", "refused")
 INCIDENT_LEVELS = ("act", "yellow", "orange", "red")
 UNKNOWN = "unknown"
 """The label value of a stream or channel that was not declared: no text from an event becomes a label here."""
@@ -75,9 +76,20 @@ class Metrics:
         self._blind = gauge(
             "tocsin_source_blind", "1 while a stream that should be heard is silent, else 0.", stream=streams
         )
+        self._breaker = gauge(
+            "tocsin_breaker_open", "Partitions that are read slowly because next to nothing is usable.", stream=streams
+        )
         self._late_partials = Counter(
             "tocsin_partials_late_total",
             "Panes told after their boundary was judged: a partition was taken for idle and was not.",
+            registry=registry,
+        )
+        self._reloads = counter(
+            "tocsin_reloads_total", "Rule files read again while running, by what came of it.", result=RELOADS
+        )
+        self._rules_waiting = Gauge(
+            "tocsin_rules_waiting",
+            "Rules that are not judged because workers count them by different rule files.",
             registry=registry,
         )
         self._delay = Histogram(
@@ -127,6 +139,18 @@ class Metrics:
     def set_lag(self, stream: str, seconds: float) -> None:
         """Show how far the watermark of a declared stream is behind the clock."""
         self._lag.of(stream).set(seconds)
+
+    def count_reload(self, result: str) -> None:
+        """Count that rules were read again; `result` is one of `RELOADS`."""
+        self._reloads.of(result).inc()
+
+    def set_rules_waiting(self, count: int) -> None:
+        """Show how many rules wait for all workers to have the same rule file."""
+        self._rules_waiting.set(count)
+
+    def set_breaker(self, stream: str, partitions: int) -> None:
+        """Show in how many partitions of a declared stream the breaker is open."""
+        self._breaker.of(stream).set(partitions)
 
     def set_blind(self, stream: str, *, blind: bool) -> None:
         """Show whether a declared stream that should be heard is silent."""

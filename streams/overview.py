@@ -65,12 +65,15 @@ class Rates:
 class Overview:
     """Reads the stages. It keeps nothing of its own but the stages it was told of."""
 
-    def __init__(self, rules: Sequence[Rule], streams: Sequence[str], rates: Rates, clock: Callable[[], int]) -> None:
+    def __init__(
+        self, rules: Sequence[Rule], streams: Sequence[str], rates: Rates, clock: Callable[[], int], zone: str = "UTC"
+    ) -> None:
         """`streams` are those listened to; `clock` tells the time that events live in, milliseconds."""
         self._streams = streams
         self._rules = {rule.id: rule for rule in rules}
         self.counts = rates
         self._clock = clock
+        self.zone = zone
         self._stages: dict[tuple[str, int], Stage] = {}
         self.held: Held = set
 
@@ -106,6 +109,15 @@ class Overview:
         for judge in self.judges:  # who hears of all partitions knows better
             told |= {stream: judge.is_blind(stream) for stream in judge.streams}
         return told
+
+    def breakers(self) -> dict[str, list[int]]:
+        """Give the partitions of each stream that are read slowly, because next to nothing in them can be used."""
+        found: dict[str, list[int]] = {}
+        for stage in self.sources:
+            partitions = found.setdefault(stage.stream, [])
+            if stage.breaker.is_open:
+                partitions.append(stage.partition)
+        return {stream: sorted(partitions) for stream, partitions in found.items()}
 
     def incidents(self) -> list[IncidentRow]:
         """Give the incidents the desk knows."""
@@ -153,6 +165,10 @@ class Overview:
                 )
         return rows
 
+    def now(self) -> str:
+        """Tell the time by the clock in which events happen."""
+        return format_time(self._clock())
+
     def rates(self) -> Mapping[str, float]:
         """Give the accepted events a second."""
         return self.counts.per_second()
@@ -175,11 +191,12 @@ class Overview:
 
     def refresh(self, metrics: Metrics) -> None:
         """Set the gauges that follow from the state; call it about once a second."""
-        lag, blind = self.lag(), self.blind()
+        lag, blind, breakers = self.lag(), self.blind(), self.breakers()
         for stream in self._streams:  # what went to another worker is shown by it, and no longer by us
             seconds = lag.get(stream)
             metrics.set_lag(stream, math.nan if seconds is None else seconds)
             metrics.set_blind(stream, blind=blind.get(stream, False))
+            metrics.set_breaker(stream, len(breakers.get(stream, ())))
         books = [stage.desk for stage in self.desks]
         metrics.set_incidents(books[0].incidents.counts() if books else {})
         metrics.set_notices(books[0].notices.counts() if books else {})

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import msgspec
 import numpy as np
 
 _ARRAY = 1
+_NUMBERS = re.compile(r"[<>|][biuf][0-9]{1,2}", re.ASCII)  # types whose bytes are numbers, and nothing else
 
 
 def _out(value: Any) -> Any:
-    if isinstance(value, np.ndarray):
+    if isinstance(value, np.ndarray) and _NUMBERS.fullmatch(value.dtype.str):
         head = msgspec.msgpack.encode((value.dtype.str, value.shape))
         return msgspec.msgpack.Ext(_ARRAY, bytes([len(head)]) + head + np.ascontiguousarray(value).tobytes())
     if isinstance(value, np.generic):
@@ -26,7 +28,7 @@ def _in(code: int, data: memoryview) -> Any:
         raise ValueError(msg)
     start = 1 + data[0]
     dtype, shape = msgspec.msgpack.decode(data[1:start])
-    if np.dtype(dtype).hasobject:
+    if not _NUMBERS.fullmatch(dtype):
         msg = f"an array of {dtype} does not belong into a state"
         raise ValueError(msg)
     return np.frombuffer(data[start:], dtype).reshape(shape).copy()
@@ -49,6 +51,6 @@ def unpack(data: bytes) -> Any:
     """Read back what `pack` wrote. Raise ValueError if it is not that."""
     try:
         return _decoder.decode(data)
-    except (msgspec.MsgspecError, KeyError, IndexError, TypeError) as error:
+    except (msgspec.MsgspecError, IndexError, TypeError, RecursionError) as error:
         msg = f"not a packed state: {error}"
         raise ValueError(msg) from error

@@ -7,11 +7,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from detectors.partial import Partial
+from streams.fragments import size_of, split
 from streams.pack import pack, unpack
 
-VERSION = 1
+VERSION = 2
 SIZE_MAX = 512 * 1024
 """Bytes of one report, about: panes beyond it go into another, ahead of the one that carries the watermark."""
+
+Run = tuple[list[Partial], bool]
+"""The partials of one report, and whether the next goes on with the pane of the last one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +24,8 @@ class Report:
 
     `watermark_ms` None says nothing new about time: before the first event, and in all but the last of several
     reports of one moment. `next_offset` orders the reports of a partition, so that one from a worker that lost it
-    does not undo what its successor said. `silent_ms` is how long nothing has come, by the wall clock.
+    does not undo what its successor said. `silent_ms` is how long nothing has come, by the wall clock. `goes_on` says
+    that the last partial is not a whole pane: the next report has more of it.
     """
 
     stream: str
@@ -32,6 +37,7 @@ class Report:
     silent_ms: int
     fingerprints: dict[str, str]
     partials: Sequence[Partial]
+    goes_on: bool = False
 
     def encode(self) -> bytes:
         """Write the report down."""
@@ -47,6 +53,7 @@ class Report:
                 self.silent_ms,
                 self.fingerprints,
                 [partial.state() for partial in self.partials],
+                self.goes_on,
             ]
         )
 
@@ -57,9 +64,9 @@ def decode(data: bytes) -> Report:
     if not isinstance(told, list) or not told or told[0] != VERSION:
         msg = f"a report of another version than {VERSION}: all workers must run the same"
         raise ValueError(msg)
-    stream, partition, partitions, next_offset, watermark_ms, idle, silent_ms, fingerprints, panes = told[1:]
+    stream, partition, partitions, next_offset, watermark_ms, idle, silent_ms, fingerprints, panes, goes_on = told[1:]
     partials = [Partial.of(pane) for pane in panes]
-    return Report(stream, partition, partitions, next_offset, watermark_ms, idle, silent_ms, fingerprints, partials)
+    return Report(stream, partition, partitions, next_offset, watermark_ms, idle, silent_ms, fingerprints, partials, goes_on)
 
 
 def judge_of(rule: str, judges: int) -> int:
@@ -67,26 +74,18 @@ def judge_of(rule: str, judges: int) -> int:
     return zlib.crc32(rule.encode()) % judges
 
 
-def size_of(partial: Partial) -> int:
-    """Estimate the bytes of a partial, a little high."""
-    size = 200 + sum(column.nbytes for column in partial.columns.values())
-    size += sum(8 + sum(len(str(value)) * 3 + 4 for value in key) for key in partial.keys)
-    if partial.pairs is not None:
-        size += 16 * len(partial.pairs[0])
-    if partial.things is not None:
-        size += sum(60 + 3 * len(id_) for id_ in partial.things.ids)
-    return size
-
-
-def in_chunks(partials: Sequence[Partial]) -> list[list[Partial]]:
+def in_chunks(partials: Sequence[Partial]) -> list[Run]:
     """Cut partials into runs of about SIZE_MAX bytes, in their order; at least one run, maybe empty."""
-    runs: list[list[Partial]] = [[]]
+    runs: list[Run] = []
+    open_run: list[Partial] = []
     size = 0
     for partial in partials:
-        more = size_of(partial)
-        if runs[-1] and size + more > SIZE_MAX:
-            runs.append([])
-            size = 0
-        runs[-1].append(partial)
-        size += more
-    return runs
+        parts = split(partial, SIZE_MAX)
+        for part in parts:
+            more = size_of(part)
+            if open_run and size + more > SIZE_MAX:
+                runs.append((open_run, part is not parts[0]))
+                open_run, size = [], 0
+            open_run.append(part)
+            size += more
+    return [*runs, (open_run, False)]

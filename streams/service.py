@@ -25,6 +25,7 @@ from alerts.senders.poster import Reach
 from alerts.senders.webhook import WebhookSender
 from detectors.rules import Rule
 from streams.access import access_of
+from streams.breaker import BreakerLimits
 from streams.desk_stage import DeskStage, Listener
 from streams.feed import Feed
 from streams.host import Host
@@ -75,7 +76,7 @@ class Service:
         self.access = access_of(settings.security)
         self._clock = clock
         self.metrics = Metrics(CollectorRegistry(), version=VERSION, streams=self.streams, channels=settings.channels)
-        self.overview = Overview(rules, self.streams, Rates(self.metrics, _monotonic_ms), clock)
+        self.overview = Overview(rules, self.streams, Rates(self.metrics, _monotonic_ms), clock, settings.zone)
         self.metrics.show_levels(SeriesLevels(self.overview))
         self.listeners = Listeners(Feed())
         self._zone = ZoneInfo(settings.zone)
@@ -132,13 +133,21 @@ class Service:
 
     def reasons(self) -> list[str]:
         """Say why the service is not ready."""
-        return [] if self.host.ready else ["the partitions of the consumer group are being taken up"]
+        if not self.host.ready:
+            return ["the partitions of the consumer group are being taken up"]
+        return [
+            f"next to nothing in {stream_topic(stream)} {partitions} can be used: it is read slowly"
+            for stream, partitions in self.overview.breakers().items()
+            if partitions
+        ]
 
     def _up(self) -> None:
         self._on_ready()
 
     def _wirings(self) -> list[Wiring]:
-        ways = Ways(self.settings.judge_partitions, self.settings.lateness, self.settings.expect_every)
+        settings = self.settings
+        breaker = BreakerLimits(settings.breaker.share, settings.breaker.events)
+        ways = Ways(settings.judge_partitions, settings.lateness, settings.expect_every, breaker)
 
         def source(stream: str) -> Wiring:
             def make(partition: int, partitions: int) -> Stage:

@@ -98,6 +98,13 @@ class Web(_Part):
     hosts: tuple[str, ...] = ()  # names under which the page may be asked for besides loopback
 
 
+class Breaker(_Part):
+    """When a partition is read slowly: where `share` of at least `events` events within a minute cannot be used."""
+
+    share: float = Field(default=0.9, gt=0, le=1)
+    events: int = Field(default=1_000, ge=1)
+
+
 class ConsoleChannel(_Part):
     """Lines on standard error."""
 
@@ -153,6 +160,7 @@ class Settings(BaseSettings):
     replicas: int = -1  # -1: what the broker does by default
     lateness: Span = 5_000
     expect_every: Mapping[StreamName, Span] = {}
+    breaker: Breaker = Breaker()
     zone: Annotated[str, AfterValidator(_known_zone)] = "Asia/Shanghai"
     lang: Literal["zh", "en"] = "zh"
     web: Web = Web()

@@ -8,13 +8,13 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from pydantic_settings import SettingsError as UnreadableError
 
 from detectors.places import Path as DataPath
 from detectors.places import Problem, describe, quoted, suggest
 from streams.security import Security
-from streams.settings import CHANNELS, Settings, SettingsError, Web
+from streams.settings import CHANNELS, Breaker, Settings, SettingsError, Web
 from streams.yamlfile import YamlFile, path_text, read_yaml
 
 if TYPE_CHECKING:
@@ -33,10 +33,12 @@ _WANTED: Mapping[str, str] = {
     "string": "text",
     "tuple": "a list",
 }
+_PARTS: Mapping[int | str, type[BaseModel]] = {"breaker": Breaker, "security": Security, "web": Web}
 # pydantic's kind of problem → what we say; `given` is what was found, the others are pydantic's bounds.
 _SAID: Mapping[str, str] = {
     "greater_than_equal": "must be at least {ge}, not {given}",
     "int_from_float": "must be a whole number, not {given}",
+    "greater_than": "must be more than {gt}, not {given}",
     "less_than_equal": "must be at most {le}, not {given}",
     "missing": "is missing",
     "union_tag_not_found": f'"type" is missing: one of {", ".join(CHANNELS)}',
@@ -85,7 +87,7 @@ def _pointing_nowhere(settings: Settings) -> Iterator[Problem]:
 def _problem(details: ErrorDetails) -> Problem:
     """Say in our words what is wrong, and where."""
     path, at_key = details["loc"], details["loc"][-1:] == ("[key]",)
-    parts: Collection[str] = (Security if path[0] == "security" else Web).model_fields
+    parts: Collection[str] = _PARTS.get(path[0], Settings).model_fields
     if path[0] == "channels" and len(path) > 2:  # a channel's type stands in the path
         parts = CHANNELS[str(path[2])].model_fields
         path = (*path[:2], *path[3:])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
@@ -11,6 +12,7 @@ import numpy as np
 from detectors.gate import ACCEPTED, DUPLICATE, LATE
 from detectors.monitor import Monitor, fields_needed
 from detectors.vocabulary import STREAMS
+from streams.breaker import Breaker, BreakerLimits
 from streams.columns import to_batch
 from streams.deadletters import build
 from streams.events import Decoded, Decoder
@@ -21,6 +23,8 @@ from streams.topics import DEADLETTERS, LATE_EVENTS, PARTIALS
 
 if TYPE_CHECKING:
     from detectors.rules import Rule
+
+_log = logging.getLogger(__name__)
 
 IDLE_MS = 30_000
 """Wall time without an event after which a partition no longer holds its stream back."""
@@ -57,6 +61,7 @@ class Ways:
     judges: int  # partitions of the partials topic
     lateness_ms: int
     expect_every_ms: Mapping[str, int] = field(default_factory=dict)  # silence of these streams is blindness, not calm
+    breaker: BreakerLimits = field(default_factory=BreakerLimits)
 
 
 class SourceStage:
@@ -64,7 +69,7 @@ class SourceStage:
 
     def __init__(self, place: Place, rules: Sequence[Rule], metrics: SourceMetrics, ways: Ways) -> None:
         stream = self.stream = place.stream
-        self._partition = place.partition
+        self.partition = place.partition
         self._partitions = place.partitions
         self._rules = [rule for rule in rules if rule.stream == stream]
         self._metrics = metrics
@@ -81,12 +86,15 @@ class SourceStage:
         self._told_watermark_ms: int | None = None
         self._told_idle = False
         self._since_report_ms = 0
+        self.breaker = Breaker(ways.breaker)
 
     def feed(self, chunk: Chunk, now_ms: int) -> list[Outgoing]:
         """Count a chunk in: refused events and late ones go their ways, completed panes to the judges."""
         now = [time if _SANE_MS < time <= now_ms + _AHEAD_MS else now_ms for time in chunk.timestamps_ms]
         decoded = self._decoder.decode(chunk.values, now_ms=now)
         self._next_offset = chunk.next_offset
+        if self.breaker.count(len(decoded.events) + len(decoded.refused), len(decoded.refused), now_ms):
+            self._tell_breaker()
         out = self._refuse(chunk, decoded, now_ms)
         for time_ms, first, last in _between_heartbeats(decoded):
             out.extend(self._admit(chunk, decoded, first, last))
@@ -101,11 +109,23 @@ class SourceStage:
         """Let wall time pass: an idle partition's time goes on by it, unless its stream is expected to speak."""
         passed = 0 if self._beat_ms is None else min(max(now_ms - self._beat_ms, 0), _BEAT_MAX_MS)
         self._beat_ms = now_ms
+        if self.breaker.pass_time(now_ms):
+            self._tell_breaker()
         self._silent_ms += passed
         self._since_report_ms += passed
         if self.is_idle and self._expect_ms is None and self._newest_ms is not None:
             self._monitor.gate.heartbeat(self._newest_ms + self._silent_ms)
         return self._report(force=self._since_report_ms >= _REPORT_EVERY_MS)
+
+    def appetite(self, now_ms: int) -> int | None:
+        """Say how many records it will take now: few, now and then, where next to none can be used."""
+        return self.breaker.appetite(now_ms)
+
+    def _tell_breaker(self) -> None:
+        if self.breaker.is_open:
+            _log.error("%s[%d]: nearly nothing can be used; the rest waits in the log", self.stream, self.partition)
+        else:
+            _log.warning("%s[%d]: usable again, reading on at full speed", self.stream, self.partition)
 
     @property
     def watermark_ms(self) -> int | None:
@@ -166,17 +186,18 @@ class SourceStage:
         for judge in range(self._judges):
             own = [partial for partial in partials if judge_of(partial.rule, self._judges) == judge]
             runs = in_chunks(own)
-            for run in runs:
+            for run, goes_on in runs:
                 report = Report(
                     self.stream,
-                    self._partition,
+                    self.partition,
                     self._partitions,
                     self._next_offset,
-                    watermark if run is runs[-1] else None,
+                    watermark if run is runs[-1][0] else None,
                     self.is_idle,
                     self._silent_ms,
                     {rule.id: rule.fingerprint for rule in self._rules if judge_of(rule.id, self._judges) == judge},
                     run,
+                    goes_on,
                 )
                 out.append(Outgoing(PARTIALS, report.encode(), partition=judge))
         return out

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +21,19 @@ class Chunk:
     offsets: Sequence[int]
     timestamps_ms: Sequence[int]
     next_offset: int
+
+    def head(self, count: int) -> Chunk:
+        """Give the first `count` records; the log goes on behind them."""
+        if count >= len(self.values):
+            return self
+        return Chunk(
+            topic=self.topic,
+            partition=self.partition,
+            values=self.values[:count],
+            offsets=self.offsets[:count],
+            timestamps_ms=self.timestamps_ms[:count],
+            next_offset=self.offsets[count],
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,3 +64,11 @@ class Stage(Protocol):
 
     def load(self, blob: bytes) -> None:
         """Take up a state that `dump` wrote; raise ValueError if it is not one of ours."""
+
+
+@runtime_checkable
+class Choosy(Protocol):
+    """A stage that does not always take all there is: what it leaves stays in the log and is read again later."""
+
+    def appetite(self, now_ms: int) -> int | None:
+        """Say how many records it will take now: None is any number, 0 none."""

@@ -65,6 +65,13 @@ class View(Protocol):
     def rates(self) -> Mapping[str, float]:
         """Give the accepted events a second of each stream that is listened to."""
 
+    @property
+    def zone(self) -> str:
+        """The time zone of the site, in which times are shown."""
+
+    def now(self) -> str:
+        """Tell the time by the clock in which events happen."""
+
     def lag(self) -> Mapping[str, float | None]:
         """Give how far each stream's watermark is behind the clock, in seconds; None before its first event."""
 

@@ -153,7 +153,7 @@ def make_app(
     app.router.add_get("/api/v1/incidents", partial(_json, lambda: {"incidents": view.incidents()}))
     app.router.add_get("/api/v1/notices", partial(_json, lambda: {"notices": view.notices()}))
     app.router.add_get("/api/v1/levels", partial(_json, lambda: {"levels": view.levels()}))
-    app.router.add_get("/api/v1/flow", partial(_json, lambda: {"rates": view.rates(), "lag": view.lag()}))
+    app.router.add_get("/api/v1/flow", partial(_json, lambda: _flow(view)))
     app.router.add_get("/api/v1/events", partial(_events, feed))
     return app
 
@@ -230,6 +230,10 @@ def _finite(value: object) -> object:
     if isinstance(value, list | tuple):
         return [_finite(one) for one in value]
     return value
+
+
+def _flow(view: View) -> Mapping[str, object]:
+    return {"rates": view.rates(), "lag": view.lag(), "now": view.now(), "zone": view.zone}
 
 
 async def _ready(readiness: Readiness, _request: web.Request) -> web.Response:

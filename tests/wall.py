@@ -49,6 +49,12 @@ class MemoryView:
         """Give the series."""
         return self.levels_
 
+    zone = "Asia/Shanghai"
+
+    def now(self) -> str:
+        """Tell the time."""
+        return datetime.now(UTC).isoformat()
+
     def rates(self) -> Mapping[str, float]:
         """Give the rates."""
         return self.rates_

@@ -31,9 +31,9 @@ def _where(command: Callable[..., None]) -> Callable[..., None]:
     @click.option("--broker", "brokers", type=Brokers(), help="Where Kafka is.  [default: the settings']")
     @click.option("--settings", "path", type=click.Path(exists=True, dir_okay=False, path_type=Path),
                   envvar="TOCSIN_SETTINGS", help="Settings file (YAML): broker and security.")  # fmt: skip
-    @click.pass_context
     @wraps(command)
-    def run(context: click.Context, brokers: list[str] | None, path: Path | None, **given: Any) -> None:
+    def run(*, brokers: list[str] | None, path: Path | None, **given: Any) -> None:
+        context = click.get_current_context()
         with _opened(context, brokers, path) as letters:
             command(context, letters, **given)
 
@@ -120,6 +120,7 @@ def retry(
     """
     from dataclasses import replace
 
+    from streams.deadletters import sanitise
     from streams.letters import why_not
 
     if bool(keys) == all_:
@@ -130,18 +131,18 @@ def retry(
     retried = {} if again else letters.retried()
     code = 0
     for missing in sorted(wanted.keys - {letter.key for letter in found.letters}):
-        code = _say(f"no dead letter {missing}", 1)
+        code = _say(f"no dead letter {sanitise(missing)}", 1)
     chosen = []
     for letter in reversed(found.letters):  # in the order in which they came
-        reason = why_not(letter)
+        reason, name = why_not(letter), sanitise(letter.key)
         if letter.key in retried:
-            _say(f"{letter.key} was sent again at {_time(retried[letter.key])}: --again sends it once more", 0)
+            _say(f"{name} was sent again at {_time(retried[letter.key])}: --again sends it once more", 0)
         elif reason is not None:
-            code = _say(f"{letter.key} cannot be sent again: {reason}", 1)
+            code = _say(f"{name} cannot be sent again: {reason}", 1)
         else:
             chosen.append(letter)
     for key in letters.retry(chosen) if chosen else ():
-        click.echo(key)
+        click.echo(sanitise(key))
     _say(f"{len(chosen):,} sent again", 0)
     context.exit(code)
 

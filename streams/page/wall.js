@@ -45,7 +45,13 @@ function levelBlock(level) {
 
 const place = (key) => Object.values(key).filter((part) => part !== "").join(" · ");
 const show = (value) => (value === null || value === undefined ? "–" : number.format(value));
-const clock = (text) => new Date(text).toLocaleTimeString("zh-CN", { hour12: false });
+// Times are shown in the zone of the site, whatever the reader's, and ages count by the clock events live in.
+let zone = "UTC";
+let aheadMs = 0; // the service's clock less ours
+const now = () => Date.now() + aheadMs;
+const zoned = (time, how) => new Intl.DateTimeFormat("sv-SE", { timeZone: zone, ...how }).format(time);
+const clock = (text) => zoned(new Date(text), { timeStyle: "medium" });
+const offset = (time) => new Intl.DateTimeFormat("en", { timeZone: zone, timeZoneName: "longOffset" }).formatToParts(time).find((part) => part.type === "timeZoneName").value.replace("GMT", "") || "+00:00";
 
 function fact(name, ...content) {
   return make("div", "fact", make("dt", "", say(name)), make("dd", "", ...content));
@@ -74,7 +80,7 @@ function verdict(open, levels) {
 }
 
 function incident(row) {
-  const since = make("time", "", clock(row.since), " · ", both(duration(Date.now() - Date.parse(row.since))));
+  const since = make("time", "", clock(row.since), " · ", both(duration(now() - Date.parse(row.since))));
   since.title = row.since;
   const card = make(
     "article",
@@ -208,6 +214,8 @@ async function refresh() {
   try {
     const parts = await Promise.all(["incidents", "notices", "levels", "flow"].map((name) => read(`/api/v1/${name}`)));
     known = Object.assign({}, ...parts);
+    zone = known.zone;
+    aheadMs = Date.parse(known.now) - Date.now();
     heard = true;
   } catch (error) {
     heard = false;
@@ -296,7 +304,8 @@ at("door").addEventListener("submit", (event) => {
   refresh();
 });
 setInterval(() => {
-  at("clock").textContent = new Date().toLocaleString("zh-CN", { hour12: false });
+  const time = new Date(now());
+  at("clock").textContent = `${zoned(time, { dateStyle: "short", timeStyle: "medium" })} ${offset(time)}`;
 }, 1000);
 
 const asked = new URLSearchParams(location.search).get("lang");

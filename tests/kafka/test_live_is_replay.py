@@ -113,7 +113,8 @@ def alerts(bootstrap: str) -> list[dict[str, Any]]:
 
 def worker(folder: Path, kafka: Kafka, number: int) -> Process:
     command = [sys.executable, "app.py", "worker", "--broker", f"kafka://{kafka.bootstrap}"]
-    return Process([*command, "--rules", str(folder / "rules.yaml"), "--web-port", "0"], folder / f"worker-{number}.log")
+    command += ["--rules", str(folder / "rules.yaml"), "--web-port", "0"]
+    return Process(command, folder / f"worker-{number}.log")
 
 
 def caught_up(kafka: Kafka, expected: int) -> bool:
@@ -142,7 +143,8 @@ def test_two_workers_and_eight_partitions_give_what_replay_gives(tmp_path: Path)
         workers = [worker(tmp_path, kafka, number) for number in range(2)]
         for one in workers:
             stack.callback(one.stop)
-        wait_until(lambda: all(one.alive() for one in workers) and complete(kafka, expected), what="all alerts", timeout_s=120)
+        alive = lambda: all(one.alive() for one in workers)  # noqa: E731
+        wait_until(lambda: alive() and complete(kafka, expected), what="all alerts", timeout_s=120)
         live = alerts(kafka.bootstrap)
     told = {json.dumps(record, sort_keys=True) for record in live if record["time"] <= last}
     assert told == {json.dumps(record, sort_keys=True) for record in expected}

@@ -67,6 +67,9 @@ class Kafka:
     async def take_up(self, place: Place, offset: int) -> None:
         self.log.append(f"seek {place} {offset}")
 
+    async def rest(self, place: Place) -> None:
+        self.log.append(f"rest {place}")
+
     def fail(self, reason: BaseException) -> None:
         self.failed.append(reason)
 
@@ -290,3 +293,37 @@ async def test_progress_says_what_is_behind() -> None:
     assert (progress.next_offset, progress.end_offset, progress.durable_offset) == (5, 12, None)
     (sign,) = keeper.signs()
     assert (sign.name, sign.lag) == ("numbers[0]", 7)
+
+
+@dataclass
+class Picky(CountingStage):
+    """A stage that takes as many records as it is told to."""
+
+    wants: int | None = None
+
+    def appetite(self, _now_ms: int) -> int | None:
+        return self.wants
+
+
+async def test_what_a_stage_leaves_is_read_again_later() -> None:
+    kafka = Kafka(end=10)
+    picky = Picky("said", 0, 1, wants=4)
+    anything = cast("Any", kafka)
+    links = Links(anything, anything, anything)
+    keeper = Custodian([Wiring(PLACE.topic, lambda *_: picky)], links, kafka, clock=lambda: 0)
+    await keeper.restore([PLACE])
+    await keeper.take(run(0, 10))
+    assert (picky.count, keeper.position(PLACE)) == (4, 4)
+    assert kafka.log[-1] == "rest numbers[0]"
+    await keeper.take(run(10, 20))  # was on its way
+    assert (picky.count, keeper.position(PLACE)) == (4, 4)
+    picky.wants = 0
+    await keeper.beat()
+    assert kafka.log[-1] == "rest numbers[0]"
+    picky.wants = None
+    await keeper.beat()
+    assert kafka.log[-1] == "seek numbers[0] 4"
+    await keeper.take(run(20, 30))  # was on its way too: no reason to seek again
+    await keeper.take(run(4, 20))
+    assert (picky.count, picky.gaps, keeper.position(PLACE)) == (20, 0, 20)
+    assert (keeper.tally.jumps, kafka.failed) == (0, [])

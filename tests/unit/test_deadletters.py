@@ -11,6 +11,7 @@ import pytest
 from streams.deadletters import build, parse
 from streams.events import Refused
 from streams.faults import Reason
+from streams.letters import why_not
 
 
 def refused(raw: bytes = b"\xff{", detail: str = "not UTF-8") -> Refused:
@@ -68,3 +69,18 @@ def test_details_are_made_safe(detail: str, shown: str) -> None:
 def test_what_is_no_dead_letter_is_said(record: bytes) -> None:
     with pytest.raises(ValueError, match="not a dead letter"):
         parse(record)
+
+
+@pytest.mark.parametrize(
+    ("stream", "topic", "raw", "why"),
+    [
+        pytest.param("calls", "tocsin.calls", b"{", None, id="whole and ours"),
+        pytest.param("calls", "tocsin.calls", b"x" * 65_537, "of its 65,537 bytes", id="cut"),
+        pytest.param("calls", "tocsin.alerts", b"{", "no stream of ours", id="another topic"),
+        pytest.param("alerts", "tocsin.alerts", b"{", "no stream of ours", id="a topic that is no stream"),
+    ],
+)
+def test_which_may_be_sent_again(stream: str, topic: str, raw: bytes, why: str | None) -> None:
+    came = Refused(index=0, part=0, stream=stream, reason=Reason.NOT_JSON, detail="", raw=raw)
+    said = why_not(build(came, topic=topic, partition=0, offset=0, arrived_ms=0))
+    assert said == why if why is None else why in (said or "")

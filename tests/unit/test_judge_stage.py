@@ -116,7 +116,7 @@ def test_panes_of_another_rule_file_are_not_judged() -> None:
 
 def test_a_report_of_another_version_is_refused() -> None:
     with pytest.raises(ValueError, match="another version than"):
-        fed(judge(), b"\x91\x02")
+        fed(judge(), b"\x91\x63")
 
 
 # Blindness.

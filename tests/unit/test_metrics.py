@@ -35,6 +35,9 @@ CONTRACT = {
     "tocsin_build_info": {"version", "python"},
     "tocsin_series_folded_total": {"rule"},
     "tocsin_partials_late_total": set(),
+    "tocsin_breaker_open": {"stream"},
+    "tocsin_reloads_total": {"result"},
+    "tocsin_rules_waiting": set(),
 }
 
 Row = tuple[str, str, float, float]

@@ -299,3 +299,18 @@ def test_the_state_of_another_topic_is_refused(place: Place) -> None:
 def test_what_no_stage_wrote_is_refused() -> None:
     with pytest.raises(ValueError, match="not a packed state"):
         stage().load(b"\xc1")
+
+
+def test_poison_is_read_slowly_and_every_letter_written_once() -> None:
+    one = stage()
+    out = one.feed(chunk(*[b"%%"] * 2_000), NOW_MS)
+    assert one.breaker.is_open
+    assert one.appetite(NOW_MS) == 0
+    assert one.appetite(NOW_MS + 5_000) == 1_000
+    out += one.feed(chunk(*[b"%%"] * 1_000, first=2_000), NOW_MS + 5_000)
+    out += one.feed(chunk(*(call(f"c{n}", n) for n in range(10)), first=3_000), NOW_MS + 10_000)
+    assert not one.breaker.is_open
+    assert one.appetite(NOW_MS + 10_000) is None
+    letters = [record.key for record in out if record.topic == DEADLETTERS]
+    assert len(letters) == len(set(letters)) == 3_000
+    assert mark(one) == 9.0

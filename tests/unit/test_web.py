@@ -7,6 +7,7 @@ import logging
 import math
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -55,7 +56,8 @@ async def test_the_api_says_what_the_view_says(site: Site) -> None:
     assert (await (await client.get("/api/v1/notices")).json())["notices"] == site.view.notices_
     assert (await (await client.get("/api/v1/levels")).json())["levels"] == site.view.levels_
     flow = await (await client.get("/api/v1/flow")).json()
-    assert flow == {"rates": site.view.rates_, "lag": site.view.lag_}
+    assert (flow["rates"], flow["lag"], flow["zone"]) == (site.view.rates_, site.view.lag_, "Asia/Shanghai")
+    assert datetime.fromisoformat(flow["now"]).tzinfo is not None
 
 
 async def test_what_json_has_no_word_for_is_null_and_hostile_text_is_text(site: Site) -> None:

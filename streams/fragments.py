@@ -1,0 +1,110 @@
+"""A pane in parts: a pane that is too large for one record is cut by its series, and put together again by the judge."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from detectors.batch import Int64
+from detectors.partial import Partial, Things, merge
+
+_PARTIAL_BYTES = 200
+_ROW_BYTES = 8
+_PAIR_BYTES = 16
+_THING_BYTES = 60
+_SIGN_BYTES = 3  # of a character in UTF-8: more are rare, and records may be larger than what is asked for
+
+
+def row_sizes(partial: Partial) -> Int64:
+    """Estimate the bytes of each row, a little high. Return (n,)."""
+    rows = len(partial.keys)
+    sizes = np.full(rows, _ROW_BYTES, np.int64)
+    sizes += np.array([sum(len(str(value)) * _SIGN_BYTES + 4 for value in key) for key in partial.keys], np.int64)
+    for column in partial.columns.values():
+        sizes += column.nbytes // max(rows, 1)
+    if partial.pairs is not None:
+        sizes += _PAIR_BYTES * np.bincount(partial.pairs[0], minlength=rows)
+    if partial.things is not None:
+        np.add.at(sizes, partial.things.row, _thing_sizes(partial.things))
+    return sizes
+
+
+def size_of(partial: Partial) -> int:
+    """Estimate the bytes of a partial, a little high."""
+    return _PARTIAL_BYTES + int(row_sizes(partial).sum())
+
+
+def split(partial: Partial, size_max: int) -> list[Partial]:
+    """Cut a partial into parts of about `size_max` bytes; one series goes into several only for its many things."""
+    sizes = row_sizes(partial)
+    if sizes.sum() <= size_max:
+        return [partial]
+    parts: list[Partial] = []
+    for rows in _runs(sizes, size_max):
+        part = select(partial, rows)
+        if part.things is None or sizes[rows].sum() <= size_max:
+            parts.append(part)
+        else:
+            parts += [
+                replace(part, things=_chosen(part.things, run)) for run in _runs(_thing_sizes(part.things), size_max)
+            ]
+    return parts
+
+
+def join(known: Partial, more: Partial) -> Partial:
+    """Put two parts of one pane of one source partition together; what stands in both counts once."""
+    if more.things is None:  # of things the latest state is kept, however often it is told
+        there = set(known.keys)
+        more = select(more, np.array([row for row, key in enumerate(more.keys) if key not in there], np.int64))
+    return merge([known, more])
+
+
+def select(partial: Partial, rows: Int64) -> Partial:
+    """Keep some rows, ascending."""
+    place = np.full(len(partial.keys), -1, np.int64)
+    place[rows] = np.arange(len(rows))
+    pairs, things = partial.pairs, partial.things
+    if pairs is not None:
+        inside = place[pairs[0]] >= 0
+        pairs = place[pairs[0][inside]], pairs[1][inside]
+    if things is not None:
+        things = _chosen(things, np.flatnonzero(place[things.row] >= 0))
+        things = replace(things, row=place[things.row])
+    return Partial(
+        partial.rule,
+        partial.end_ms,
+        [partial.keys[row] for row in rows.tolist()],
+        {name: column[rows] for name, column in partial.columns.items()},
+        pairs,
+        things,
+    )
+
+
+def _chosen(things: Things, which: Int64) -> Things:
+    ids: Sequence[str] = [things.ids[at] for at in which.tolist()]
+    return Things(
+        things.code[which],
+        things.time_ms[which],
+        ids,
+        things.row[which],
+        things.matched[which],
+        things.number[which],
+        things.value[which],
+    )
+
+
+def _thing_sizes(things: Things) -> Int64:
+    return np.array([_THING_BYTES + _SIGN_BYTES * len(id_) for id_ in things.ids], np.int64)
+
+
+def _runs(sizes: Int64, size_max: int) -> Iterator[Int64]:
+    """Cut 0 … n − 1 into runs, each of at most `size_max` or of one."""
+    first, size = 0, 0
+    for at, more in enumerate(sizes.tolist()):
+        if at > first and size + more > size_max:
+            yield np.arange(first, at)
+            first, size = at, 0
+        size += more
+    yield np.arange(first, len(sizes))
