@@ -26,7 +26,15 @@ class Meter:
             self._before, self._began_s = self.count, self._ended_s
         return self.count >= self.expected
 
-    def tell(**told: float) -> None:
+    def tell(self) -> None:
+        """Print what was measured."""
+        assert self._began_s is not None
+        seconds = self._ended_s - self._began_s
+        rate = (self.count - self._before) / seconds if seconds else 0.0  # a single batch has no rate
+        tell(events=self.count, seconds=seconds, events_per_s=rate)
+
+
+def tell(**told: float) -> None:
     """Print a line of figures, with the processor time this process took and the most memory it ever had."""
     line = {**told, "cpu_s": process_time(), "rss_mb": peak_mb()}
     sys.stdout.write(json.dumps(line) + "\n")

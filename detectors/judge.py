@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import heapq
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -158,6 +158,24 @@ class RuleJudge:
         for row, key in enumerate(self.keys):
             yield key, self._names[int(self.levels.rank[row])], float(self.levels.value[row])
 
+    def endings(self) -> list[Transition]:
+        """End every level at the next boundary, for want of a value: what is said if the rule is judged no longer."""
+        return [
+            Transition(
+                rule=self.rule.id,
+                key=self.keys[row],
+                level="green",
+                was=self._names[rank],
+                time_ms=self.judged_ms + self.rule.hop_ms,
+                started_ms=int(self.levels.started_ms[row]),
+                value=None,
+                threshold=self.rule.levels[rank - 1][1],
+                reason="unknown",
+            )
+            for row, rank in enumerate(self.levels.rank.tolist())
+            if rank
+        ]
+
     def state(self) -> dict[str, Any]:
         """Write everything down as plain data, arrays and partials."""
         return {
@@ -193,7 +211,7 @@ class Judge:
     """Many rules together: transitions in one order whatever the steps in which time came."""
 
     def __init__(self, rules: Sequence[Rule]) -> None:
-        self.rules: Mapping[str, RuleJudge] = {rule.id: RuleJudge(rule) for rule in rules}
+        self.rules = {rule.id: RuleJudge(rule) for rule in rules}
         self._order = {rule.id: number for number, rule in enumerate(rules)}
 
     def take(self, partial: Partial) -> bool:

@@ -1,4 +1,4 @@
-"""A pane in parts: a pane that is too large for one record is cut by its series, and put together again by the judge."""
+"""A pane in parts: one too large for a record is cut by its series, and put together again by the judge."""
 
 from __future__ import annotations
 

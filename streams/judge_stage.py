@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Any, Protocol
 
 from alerts.records import alert_record, encode
-from detectors.judge import Judge
+from detectors.judge import Judge, RuleJudge
 from detectors.partial import Partial
 from detectors.rules import Rule
 from detectors.transition import Key, Transition
@@ -47,6 +47,7 @@ class Source:
     silent_ms: int = 0
     through_ms: dict[str, int] = field(default_factory=dict)  # per rule: the last pane taken
     excused_ms: int = 0  # of its silence, what the whole stream was blind for
+    fingerprints: dict[str, str] | None = None  # of the rules it counts by; None before it has said so
     begun: dict[str, Any] = field(default_factory=dict)  # per rule: the state of a pane that was told in part
 
 
@@ -111,11 +112,29 @@ class JudgeStage:
     ) -> None:
         self._partition = partition
         self._partitions = partitions
-        self._rules = {rule.id: rule for rule in rules if judge_of(rule.id, partitions) == partition}
-        self._judge = Judge(list(self._rules.values()))
+        self._begin(rules)
         self._metrics = metrics
         self._expect_every_ms = expect_every_ms
         self.streams: dict[str, StreamTime] = {}
+        self._last_words: list[Outgoing] = []  # of rules that are judged no longer
+
+    def _begin(self, rules: Sequence[Rule]) -> None:
+        self._rules = {rule.id: rule for rule in rules if judge_of(rule.id, self._partitions) == self._partition}
+        self._judge = Judge(list(self._rules.values()))
+        self._waiting: set[str] = set()  # rules that not all sources count alike
+
+    def take_rules(self, rules: Sequence[Rule]) -> None:
+        """Judge by other rules from now on: those whose arithmetic changed begin anew, the others go on."""
+        saved = self._dump_rules()
+        self._begin(rules)
+        self._load_rules(saved)
+        for stream in self.streams:
+            self._compare(stream)
+
+    @property
+    def waiting(self) -> set[str]:
+        """Name the rules that are not judged, because workers count them by different rule files."""
+        return set(self._waiting)
 
     def feed(self, chunk: Chunk, now_ms: int) -> list[Outgoing]:
         """Take reports in their order; after each, judge as far as time has come."""
@@ -130,13 +149,17 @@ class JudgeStage:
         return out
 
     def beat(self, now_ms: int) -> list[Outgoing]:  # noqa: ARG002  the shape of a stage
-        """Nothing: time comes in reports, so that it comes again the same."""
-        return []
+        """Say the last words of rules that ended. Time comes in reports, so that it comes again the same."""
+        said, self._last_words = self._last_words, []
+        return said
 
     def _take(self, report: Report) -> list[Transition]:
         time = self._time_of(report.stream)
         time.partitions = max(time.partitions, report.partitions)
         source = time.sources.setdefault(report.partition, Source())
+        if report.next_offset >= source.next_offset and report.fingerprints != source.fingerprints:
+            source.fingerprints = report.fingerprints
+            self._compare(report.stream)
         for partial in report.partials:
             goes_on = report.goes_on and partial is report.partials[-1]
             self._merge(source, partial, report.fingerprints, goes_on=goes_on)
@@ -146,15 +169,30 @@ class JudgeStage:
         time.advance()
         if time.watermark_ms is None:
             return []
-        return self._judge.advance(lambda rule: time.watermark_ms if rule.stream == report.stream else None)
+        return self._judge.advance(
+            lambda rule: time.watermark_ms if rule.stream == report.stream and rule.id not in self._waiting else None
+        )
+
+    def _compare(self, stream: str) -> None:
+        """Find the rules of a stream that its sources count differently from us; those that did begin anew."""
+        known = [one.fingerprints for one in self.streams[stream].sources.values() if one.fingerprints is not None]
+        for rule in self._rules.values():
+            if rule.stream != stream:
+                continue
+            if any(told.get(rule.id) != rule.fingerprint for told in known):
+                self._waiting.add(rule.id)
+            elif rule.id in self._waiting:  # what was counted meanwhile is not complete
+                self._waiting.remove(rule.id)
+                self._last_words += self._endings(self._judge.rules[rule.id])
+                self._judge.rules[rule.id] = RuleJudge(rule)
 
     def _time_of(self, stream: str) -> StreamTime:
         return self.streams.setdefault(stream, StreamTime(expect_ms=self._expect_every_ms.get(stream)))
 
     def _merge(self, source: Source, partial: Partial, fingerprints: dict[str, str], *, goes_on: bool) -> None:
         rule = self._rules.get(partial.rule)
-        if rule is None or rule.fingerprint != fingerprints.get(partial.rule):
-            return  # counted under another rule file: not ours to judge
+        if rule is None or rule.fingerprint != fingerprints.get(partial.rule) or rule.id in self._waiting:
+            return  # counted under another rule file, by this source or another: not ours to judge
         if partial.end_ms <= source.through_ms.get(partial.rule, _NEVER):
             return  # told again after a restart
         begun = Partial.of(source.begun.pop(partial.rule)) if partial.rule in source.begun else None
@@ -180,12 +218,29 @@ class JudgeStage:
 
     def dump(self) -> bytes:
         """Write everything down."""
-        rules = {id_: [self._rules[id_].fingerprint, judge.state()] for id_, judge in self._judge.rules.items()}
         streams = {
             name: [time.partitions, time.watermark_ms, {number: _plain(s) for number, s in time.sources.items()}]
             for name, time in self.streams.items()
         }
-        return pack([self._partitions, rules, streams])
+        return pack([self._partitions, self._dump_rules(), streams])
+
+    def _dump_rules(self) -> dict[str, Any]:
+        return {
+            id_: [self._rules[id_].fingerprint, judge.state(), [[o.key, o.value] for o in self._endings(judge)]]
+            for id_, judge in self._judge.rules.items()
+        }
+
+    def _endings(self, judge: RuleJudge) -> list[Outgoing]:
+        records = [alert_record(transition, judge.rule) for transition in judge.endings()]
+        return [Outgoing(ALERTS, encode(record), record.alert.encode()) for record in records]
+
+    def _load_rules(self, rules: Mapping[str, Any]) -> None:
+        """Take up the rules whose arithmetic is what it was; let the others say their last words."""
+        for id_, (fingerprint, state, endings) in rules.items():
+            if id_ in self._rules and self._rules[id_].fingerprint == fingerprint:
+                self._judge.rules[id_].restore(state)
+            else:
+                self._last_words += [Outgoing(ALERTS, value, key) for key, value in endings]
 
     def load(self, blob: bytes) -> None:
         """Take up what `dump` wrote; a rule whose arithmetic changed since begins anew.
@@ -196,13 +251,12 @@ class JudgeStage:
         if partitions != self._partitions:
             msg = f"the saved state is of {partitions} judging partitions, the topic has {self._partitions}"
             raise ValueError(msg)
-        for id_, (fingerprint, state) in rules.items():
-            if id_ in self._rules and self._rules[id_].fingerprint == fingerprint:
-                self._judge.rules[id_].restore(state)
+        self._load_rules(rules)
         for name, (number, watermark_ms, sources) in streams.items():
             time = self._time_of(name)
             time.partitions, time.watermark_ms = number, watermark_ms
             time.sources = {partition: Source(*fields) for partition, fields in sources.items()}
+            self._compare(name)
 
 
 def _plain(source: Source) -> list[Any]:

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from alerts.desk import Desk
 from alerts.incidents import IncidentState
 from alerts.notices import Notice, NoticeState
 from alerts.records import format_time
@@ -110,6 +111,23 @@ class Overview:
             told |= {stream: judge.is_blind(stream) for stream in judge.streams}
         return told
 
+    def take_rules(self, rules: Sequence[Rule]) -> None:
+        """Show by other rules from now on, and hand them to every counting and judging stage."""
+        self._rules = {rule.id: rule for rule in rules}
+        for stage in self._stages.values():
+            if isinstance(stage, SourceStage | JudgeStage):
+                stage.take_rules(rules)
+
+    def take_desk(self, make: Callable[[], Desk]) -> None:
+        """Give every desk stage a desk for other rules."""
+        for stage in self._stages.values():
+            if isinstance(stage, DeskStage):
+                stage.take_desk(make())
+
+    def waiting(self) -> set[str]:
+        """Name the rules that are not judged, because workers count them by different rule files."""
+        return {rule for judge in self.judges for rule in judge.waiting}
+
     def breakers(self) -> dict[str, list[int]]:
         """Give the partitions of each stream that are read slowly, because next to nothing in them can be used."""
         found: dict[str, list[int]] = {}
@@ -197,6 +215,7 @@ class Overview:
             metrics.set_lag(stream, math.nan if seconds is None else seconds)
             metrics.set_blind(stream, blind=blind.get(stream, False))
             metrics.set_breaker(stream, len(breakers.get(stream, ())))
+        metrics.set_rules_waiting(len(self.waiting()))
         books = [stage.desk for stage in self.desks]
         metrics.set_incidents(books[0].incidents.counts() if books else {})
         metrics.set_notices(books[0].notices.counts() if books else {})

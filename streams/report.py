@@ -66,7 +66,9 @@ def decode(data: bytes) -> Report:
         raise ValueError(msg)
     stream, partition, partitions, next_offset, watermark_ms, idle, silent_ms, fingerprints, panes, goes_on = told[1:]
     partials = [Partial.of(pane) for pane in panes]
-    return Report(stream, partition, partitions, next_offset, watermark_ms, idle, silent_ms, fingerprints, partials, goes_on)
+    return Report(
+        stream, partition, partitions, next_offset, watermark_ms, idle, silent_ms, fingerprints, partials, goes_on
+    )
 
 
 def judge_of(rule: str, judges: int) -> int:

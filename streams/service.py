@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -32,7 +33,9 @@ from streams.host import Host
 from streams.hosting import HostSettings, Wiring
 from streams.judge_stage import JudgeStage
 from streams.metrics import Metrics
+from streams.orders import add_orders
 from streams.overview import Overview, Rates, SeriesLevels
+from streams.reloading import Reload, Reloader
 from streams.settings import AlertmanagerChannel, Settings, SettingsError, WebhookChannel, secret_of
 from streams.source_stage import Place, SourceStage, Ways
 from streams.stage import Stage
@@ -89,6 +92,7 @@ class Service:
         token_file = settings.web.token_file
         self._door = Door(secret_of(token_file) if token_file else None, settings.web.hosts)
         self._dispatcher: Dispatcher | None = None
+        self._reloader = Reloader(settings.rules, self, _wall_ms)
         self.host = Host(
             HostSettings(bootstrap=settings.broker, app_id=settings.group, access=self.access),
             self._wirings(),
@@ -116,6 +120,7 @@ class Service:
         """
         self._on_ready = on_ready
         app = make_app(self.overview, self.metrics.registry, self.listeners.feed, self, self._door)
+        add_orders(app, self)
         server = await serve(app, self.settings.web.host, self.settings.web.port)
         self.url = f"http://{self.settings.web.host}:{server.port}"
         surroundings = Surroundings(now_ms=_wall_ms, chance=random.Random())
@@ -140,6 +145,49 @@ class Service:
             for stream, partitions in self.overview.breakers().items()
             if partitions
         ]
+
+    # Rules, while running.
+
+    async def reload(self) -> Reload:
+        """Read the rule files again; take them if all of them are right."""
+        return await self._reloader.reload()
+
+    def objections(self, rules: Sequence[Rule]) -> list[str]:
+        """Say why these rules, right as they are, cannot be taken while running."""
+        said = [
+            f"rule {rule.id} reads the stream {rule.stream}, which this worker does not listen to: name it under "
+            "streams in the settings, and start anew"
+            for rule in rules
+            if rule.stream not in self.streams
+        ]
+        try:
+            self._desk(rules)
+        except ValueError as error:
+            said.append(str(error))
+        return said
+
+    def take_rules(self, rules: Sequence[Rule]) -> None:
+        """Work by these rules from now on. Every stage takes them at once: no record comes in between."""
+        self.rules = rules
+        self.overview.take_rules(rules)
+        self.overview.take_desk(self._desk)
+
+    def count_reload(self, result: str) -> None:
+        """Count what came of a reload."""
+        self.metrics.count_reload(result)
+
+    def rules_told(self) -> dict[str, Any]:
+        """Say by which rules this worker counts, which of them wait for others, and what the last reload gave."""
+        last = self._reloader.last
+        return {
+            "rules": {rule.id: rule.fingerprint for rule in self.rules},
+            "waiting": sorted(self.overview.waiting()),
+            "last_reload": None if last is None else last.as_data(),
+        }
+
+    def release(self, stream: str) -> int:
+        """Read partitions of a stream on at full speed though next to nothing is usable; return how many."""
+        return sum(stage.breaker.release() for stage in self.overview.sources if stage.stream == stream)
 
     def _up(self) -> None:
         self._on_ready()
@@ -166,8 +214,8 @@ class Service:
 
         return [*map(source, self.streams), Wiring(PARTIALS, judge), Wiring(ALERTS, desk)]
 
-    def _desk(self) -> Desk:
-        return Desk(self.rules, self._zone, self._routing)
+    def _desk(self, rules: Sequence[Rule] | None = None) -> Desk:
+        return Desk(self.rules if rules is None else rules, self._zone, self._routing)
 
     def _offer(self, notification: Notification) -> bool:
         assert self._dispatcher is not None

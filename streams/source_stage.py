@@ -14,6 +14,7 @@ from detectors.monitor import Monitor, fields_needed
 from detectors.vocabulary import STREAMS
 from streams.breaker import Breaker, BreakerLimits
 from streams.columns import to_batch
+from streams.counts import Counts
 from streams.deadletters import build
 from streams.events import Decoded, Decoder
 from streams.pack import pack, unpack
@@ -33,6 +34,7 @@ _BEAT_MAX_MS = 2_000  # wall time one beat may stand for: a worker that was stop
 _REPORT_EVERY_MS = 5_000
 _SANE_MS = 946_684_800_000  # 2000-01-01: a record timestamp before it was not set by anybody
 _AHEAD_MS = 300_000
+_VERDICTS = {"accepted": ACCEPTED, "duplicate": DUPLICATE, "late": LATE}
 
 
 class SourceMetrics(Protocol):
@@ -71,14 +73,12 @@ class SourceStage:
         stream = self.stream = place.stream
         self.partition = place.partition
         self._partitions = place.partitions
-        self._rules = [rule for rule in rules if rule.stream == stream]
+        self._lateness_ms = ways.lateness_ms
         self._metrics = metrics
         self._judges = ways.judges
         self._expect_ms = ways.expect_every_ms.get(stream)
-        self._fields = fields_needed(self._rules, STREAMS[stream])
         self._decoder = Decoder(STREAMS[stream])
-        self._monitor = Monitor(self._rules, STREAMS, lateness_ms=ways.lateness_ms)
-        self._step_ms = int(np.gcd.reduce([rule.hop_ms for rule in self._rules] or [1000]))
+        self._begin(rules)
         self._next_offset = 0
         self._silent_ms = 0
         self._beat_ms: int | None = None
@@ -87,11 +87,26 @@ class SourceStage:
         self._told_idle = False
         self._since_report_ms = 0
         self.breaker = Breaker(ways.breaker)
+        self.counts = Counts()
+
+    def _begin(self, rules: Sequence[Rule]) -> None:
+        self._rules = [rule for rule in rules if rule.stream == self.stream]
+        self._fields = fields_needed(self._rules, STREAMS[self.stream])
+        self._monitor = Monitor(self._rules, STREAMS, lateness_ms=self._lateness_ms)
+        self._step_ms = int(np.gcd.reduce([rule.hop_ms for rule in self._rules] or [1000]))
+
+    def take_rules(self, rules: Sequence[Rule]) -> None:
+        """Count by other rules from now on: those whose arithmetic changed begin anew, the others go on."""
+        state = self._monitor.state()
+        self._begin(rules)
+        self._monitor.restore(state)
+        self._since_report_ms = _REPORT_EVERY_MS  # the judges hear of it with the next beat
 
     def feed(self, chunk: Chunk, now_ms: int) -> list[Outgoing]:
         """Count a chunk in: refused events and late ones go their ways, completed panes to the judges."""
         now = [time if _SANE_MS < time <= now_ms + _AHEAD_MS else now_ms for time in chunk.timestamps_ms]
         decoded = self._decoder.decode(chunk.values, now_ms=now)
+        self.counts.open(chunk, self._next_offset)
         self._next_offset = chunk.next_offset
         if self.breaker.count(len(decoded.events) + len(decoded.refused), len(decoded.refused), now_ms):
             self._tell_breaker()
@@ -100,6 +115,9 @@ class SourceStage:
             out.extend(self._admit(chunk, decoded, first, last))
             if time_ms is not None:
                 self._monitor.gate.heartbeat(time_ms)
+        self.counts.close(
+            events=len(decoded.events), refused=len(decoded.refused), heartbeats=len(decoded.heartbeats)
+        )
         if decoded.events or decoded.heartbeats:
             self._silent_ms = 0
             self._newest_ms = self._monitor.gate.newest_ms
@@ -150,8 +168,9 @@ class SourceStage:
         kept = np.flatnonzero(verdict == ACCEPTED)
         if len(kept) < len(events):
             events = [events[row] for row in kept.tolist()]
-        for result, what in (("accepted", ACCEPTED), ("duplicate", DUPLICATE), ("late", LATE)):
-            number = int((verdict == what).sum())
+        became = {result: int((verdict == what).sum()) for result, what in _VERDICTS.items()}
+        self.counts.admit(**became)
+        for result, number in became.items():
             if number:
                 self._metrics.count_events(self.stream, result, number)
         if len(kept):
@@ -204,11 +223,12 @@ class SourceStage:
 
     def dump(self) -> bytes:
         """Write gate and open panes down."""
-        return pack([self.stream, self._partitions, self._next_offset, self._silent_ms, self._monitor.state()])
+        monitor, counts = self._monitor.state(), self.counts.state()
+        return pack([self.stream, self._partitions, self._next_offset, self._silent_ms, monitor, counts])
 
     def load(self, blob: bytes) -> None:
         """Take up what `dump` wrote. Raise ValueError if it is of another stream or number of partitions."""
-        stream, partitions, next_offset, silent_ms, state = unpack(blob)
+        stream, partitions, next_offset, silent_ms, state, counts = unpack(blob)
         if (stream, partitions) != (self.stream, self._partitions):
             msg = (
                 f"the saved state is of {stream} with {partitions} partitions, the topic is {self.stream} "
@@ -217,10 +237,17 @@ class SourceStage:
             raise ValueError(msg)
         self._monitor.restore(state)
         self._next_offset = next_offset
+        self.counts = Counts(*counts)
         if self._monitor.gate.watermark_ms is not None:
             self._newest_ms = self._monitor.gate.newest_ms
         if self._expect_ms is not None:
             self._silent_ms = silent_ms  # blind stays blind; elsewhere what came while we were away is yet to be read
+
+
+def counts_of(blob: bytes) -> Counts:
+    """Read the books out of what `SourceStage.dump` wrote."""
+    *_, counts = unpack(blob)
+    return Counts(*counts)
 
 
 def _between_heartbeats(decoded: Decoded) -> list[tuple[int | None, int, int]]:

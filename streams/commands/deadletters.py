@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
@@ -13,6 +13,7 @@ import click
 
 from streams.commands.options import Duration
 from streams.commands.reaching import Brokers, reached
+from streams.commands.telling import pages, token_of
 
 if TYPE_CHECKING:
     from streams.deadletters import DeadLetter
@@ -144,6 +145,33 @@ def retry(
     for key in letters.retry(chosen) if chosen else ():
         click.echo(sanitise(key))
     _say(f"{len(chosen):,} sent again", 0)
+    context.exit(code)
+
+
+@command.command()
+@click.argument("stream")
+@pages
+@click.pass_context
+def release(context: click.Context, stream: str, addresses: Sequence[str], token_file: Path | None) -> None:
+    r"""Have running workers set aside what cannot be used of STREAM at full speed, until it can be used again.
+
+    Where next to nothing can be used a partition is read slowly, so that the rest stays in its place. If the sender is
+    mended and good events wait behind the bad ones, this lets them through. Tell every worker.
+
+    \b
+    tocsin deadletters release calls
+    """
+    from streams.asking import RELEASE, NoAnswer, Refused, ask
+
+    _known(stream, None)
+    token, code = token_of(context, "tocsin deadletters", token_file), 0
+    for page in addresses:
+        try:
+            _, told = ask(page, RELEASE, {"stream": stream}, token=token)
+        except (NoAnswer, Refused) as error:
+            code = _say(str(error), 3)
+        else:
+            _say(f"{page}: {told.get('partitions')} partitions released", 0)
     context.exit(code)
 
 

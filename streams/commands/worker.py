@@ -43,4 +43,4 @@ def command(
 
         from streams.running import run
 
-        context.exit(run(service, up))
+        context.exit(run(service, up, takes_hangup=True))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import sys
+import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -117,6 +119,16 @@ def worker(folder: Path, kafka: Kafka, number: int) -> Process:
     return Process(command, folder / f"worker-{number}.log")
 
 
+def shares(worker: Process) -> set[str]:
+    """Name the streams of which a worker holds partitions: those whose watermark it knows."""
+    found = re.search(r"http://127\.0\.0\.1:\d+/metrics", worker.log.read_text())
+    if not found:
+        return set()
+    with urllib.request.urlopen(found[0], timeout=5) as answer:
+        shown = answer.read().decode()
+    return set(re.findall(r'^tocsin_watermark_lag_seconds\{stream="(\w+)"\} [0-9]', shown, re.MULTILINE))
+
+
 def caught_up(kafka: Kafka, expected: int) -> bool:
     return sum(kafka.end_offsets("tocsin.alerts").values()) >= expected
 
@@ -146,6 +158,7 @@ def test_two_workers_and_eight_partitions_give_what_replay_gives(tmp_path: Path)
         alive = lambda: all(one.alive() for one in workers)  # noqa: E731
         wait_until(lambda: alive() and complete(kafka, expected), what="all alerts", timeout_s=120)
         live = alerts(kafka.bootstrap)
+        wait_until(lambda: all(shares(one) == set(STREAMS) for one in workers), what="both have their share")
     told = {json.dumps(record, sort_keys=True) for record in live if record["time"] <= last}
     assert told == {json.dumps(record, sort_keys=True) for record in expected}
 

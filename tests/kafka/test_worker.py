@@ -103,7 +103,6 @@ async def test_events_become_metrics_and_messages_and_a_restart_counts_nothing_t
         told = [json.loads(body) for _, body in hook.requests]
         assert [one["alerts"][0]["labels"]["severity"] for one in told] == ["warning", "critical"]
         assert all("sha256=" in str(request.headers) for request, _ in hook.requests)
-        assert "s3cret" not in "".join(path.read_text() for path in tmp_path.glob("*.log"))
 
 
 def _live(kafka: Kafka, folder: Path, prometheus: Callable[..., Prometheus], alertmanager: Alertmanager) -> None:
@@ -151,7 +150,8 @@ def _live(kafka: Kafka, folder: Path, prometheus: Callable[..., Prometheus], ale
     records = alerts(kafka.bootstrap)
     assert [(record["level"], record["value"]) for record in records] == [("yellow", 2.0), ("red", 4.0)]
     assert len({record["alert"] for record in records}) == 1
-    assert "Traceback" not in first.log.read_text() + second.log.read_text()
+    for word in ("Traceback", "s3cret"):
+        assert word not in first.log.read_text() + second.log.read_text()
     _refuses_another_number_of_judges(kafka, folder)
 
 
@@ -168,7 +168,7 @@ def run(*options: str | Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command(*options), capture_output=True, text=True, timeout=40, check=False)
 
 
-def test_a_broker_that_is_not_there(tmp_path: Path) -> None:
+def test_a_broker_that_is_not_there() -> None:
     began_s = time.monotonic()
     done = run("--broker", "kafka://127.0.0.1:1")
     assert time.monotonic() - began_s < 20

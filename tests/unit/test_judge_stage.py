@@ -1,4 +1,4 @@
-"""The stage of a judging partition: reports of all source partitions in, alert records out, the same whatever happens."""
+"""The stage of a judging partition: reports of all source partitions in, alert records out, whatever happens."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from random import Random
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -21,7 +22,7 @@ from detectors.vocabulary import STREAMS
 from streams.events import MixedDecoder
 from streams.judge_stage import JudgeStage
 from streams.replay import Replay
-from streams.report import Report, decode, judge_of
+from streams.report import SIZE_MAX, Report, decode, judge_of
 from streams.source_stage import Ways
 from streams.stage import Outgoing
 from tests.staging import NOW_MS, Counts, Pipeline, call, chunk, heartbeat, levels, rule
@@ -264,14 +265,18 @@ def as_bytes(event: dict[str, Any]) -> bytes:
 @given(
     any_events(lateness=2_000),
     st.lists(any_rule(), min_size=1, max_size=3),
-    st.integers(1, 3),
-    st.integers(1, 3),
+    st.tuples(st.integers(1, 3), st.integers(1, 3)),
+    st.sampled_from([300, SIZE_MAX]),
     st.integers(0, 1 << 32),
 )
 def test_partitions_judges_restarts_and_repeats_give_what_replay_gives(
-    some: tuple[list[dict[str, Any]], int], given_rules: list[Rule], partitions: int, judges: int, seed: int
+    some: tuple[list[dict[str, Any]], int],
+    given_rules: list[Rule],
+    sizes: tuple[int, int],
+    size_max: int,
+    seed: int,
 ) -> None:
-    random = Random(seed)
+    (partitions, judges), random = sizes, Random(seed)
     rules = [replace(one, id=f"r{number}") for number, one in enumerate(given_rules)]
     events = [{**event, "id": str(number)} for number, event in enumerate(some[0])]
     expected = replayed(rules, events)
@@ -286,7 +291,17 @@ def test_partitions_judges_restarts_and_repeats_give_what_replay_gives(
     for log in logs.values():
         log.append(json.dumps({"heartbeat": True, "time": 60}).encode())
 
-    pipe = Pipeline(rules, logs, Ways(judges, lateness_ms=2_000), now_ms=NOW_MS)
+    with patch("streams.report.SIZE_MAX", size_max):  # panes told in parts, and whole
+        pipe = muddled(Pipeline(rules, logs, Ways(judges, lateness_ms=2_000)), random)
+    last = max((event["time"] for event in events), default=0)
+    ends = {one.id: last // one.hop_ms * one.hop_ms + one.hop_ms for one in rules}
+    told = {value for value in pipe.alerts if _time_ms(value) <= ends[json.loads(value)["rule"]]}
+    assert told == expected
+    assert pipe.counts.late_partials == 0
+
+
+def muddled(pipe: Pipeline, random: Random) -> Pipeline:
+    """Walk all logs to their end, in an order and with crashes that nobody chose."""
     while any(one.offset < len(one.log) for one in pipe.hosted):
         one = random.choice(pipe.hosted)
         match random.randrange(8):
@@ -296,11 +311,7 @@ def test_partitions_judges_restarts_and_repeats_give_what_replay_gives(
                 one.crash()
             case _:
                 pipe.step(one, random.randrange(1, 6))
-    last = max((event["time"] for event in events), default=0)
-    ends = {one.id: last // one.hop_ms * one.hop_ms + one.hop_ms for one in rules}
-    told = {value for value in pipe.alerts if _time_ms(value) <= ends[json.loads(value)["rule"]]}
-    assert told == expected
-    assert pipe.counts.late_partials == 0
+    return pipe
 
 
 def _time_ms(value: bytes) -> int:

@@ -90,7 +90,14 @@ def large_pane(kind: Kind, by: tuple[str, ...] = ("region",)) -> tuple[Rule, lis
     field = {Kind.DISTINCT: "outlet", Kind.NOW_SUM: "users"}.get(kind)
     one = rule("large", stream="network", measure=Measure(kind, field), by=by, levels=(("red", 1.0),))
     events = [
-        {"id": f"event-{n}", "time": 500, "region": f"区域-{n % 7_000}", "element": f"e{n}", "outlet": f"o{n}", "users": 1}
+        {
+            "id": f"event-{n}",
+            "time": 500,
+            "region": f"区域-{n % 7_000}",
+            "element": f"e{n}",
+            "outlet": f"o{n}",
+            "users": 1,
+        }
         for n in range(40_000)
     ]
     monitor = Monitor([one], STREAMS, lateness_ms=0)

@@ -175,19 +175,19 @@ def test_a_bad_broker(given: str, said: str) -> None:
 
 def test_a_secret(tmp_path: Path) -> None:
     path = tmp_path / "secret"
-    with pytest.raises(SettingsError, match="secret: the secret cannot be read: no such file or directory$"):
+    with pytest.raises(SettingsError, match=r"secret: the secret cannot be read: no such file or directory$"):
         secret_of(path)
     path.write_text("hush\n")
     path.chmod(0o640)
-    with pytest.raises(SettingsError, match="secret: others may read this secret: chmod 600 it$") as refused:
+    with pytest.raises(SettingsError, match=r"secret: others may read this secret: chmod 600 it$") as refused:
         secret_of(path)
     assert "hush" not in str(refused.value)
     path.chmod(0o400)
     assert secret_of(path) == "hush"
     path.chmod(0o600)
     path.write_text(" \n")
-    with pytest.raises(SettingsError, match="secret: the secret is empty$"):
+    with pytest.raises(SettingsError, match=r"secret: the secret is empty$"):
         secret_of(path)
     path.write_bytes(b"hush\xff")
-    with pytest.raises(SettingsError, match="secret: the secret is not UTF-8$"):
+    with pytest.raises(SettingsError, match=r"secret: the secret is not UTF-8$"):
         secret_of(path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -262,7 +263,7 @@ def test_any_cut_into_chunks_with_restarts_between_gives_the_same(
     one = stage(*rules, counts=counts, lateness_ms=3 * S)
     out: list[Outgoing] = []
     edges = [0, *sorted(min(cut, len(log)) for cut in cuts), len(log) + 1]
-    for first, last in zip(edges, edges[1:], strict=False):
+    for first, last in pairwise(edges):
         if restarts:
             blob = one.dump()
             one = stage(*rules, counts=counts, lateness_ms=3 * S)

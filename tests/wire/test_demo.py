@@ -112,7 +112,12 @@ def test_it_ends_when_asked(tmp_path: Path, asked: signal.Signals, code: int) ->
 def test_a_reader_who_has_seen_enough_ends_it(tmp_path: Path) -> None:
     script = f'"$@" 2> {tmp_path / "err.txt"} | head -3; echo "${{PIPESTATUS[0]}}"'
     done = subprocess.run(
-        ["bash", "-c", script, "bash", *COMMAND, "--speed", "100"], capture_output=True, text=True, timeout=30, check=True, env=ENVIRONMENT
+        ["bash", "-c", script, "bash", *COMMAND, "--speed", "100"],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=True,
+        env=ENVIRONMENT,
     )
     assert done.stdout.splitlines()[3:] == ["0"]
     assert (tmp_path / "err.txt").read_text() == ""

@@ -1,0 +1,85 @@
+"""The stage of the desk: alert records in; incidents, notifications and notices out, each once."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+
+import pytest
+
+from alerts.desk import Desk, Routing
+from alerts.notices import NoticeChange
+from alerts.notifications import Notification
+from alerts.records import AlertRecord, encode
+from streams.desk_stage import DeskStage
+from streams.stage import Outgoing
+from streams.topics import NOTICES
+from tests.alerting import CHINA, START_MS, SURGE, history
+from tests.staging import chunk
+
+LOG = [encode(record) for record in history(["yellow", "orange", "red", "orange", "green"])]
+
+
+@dataclass
+class Ear:
+    """Hears what the desk decides, and what is to be sent."""
+
+    alerts: list[AlertRecord] = field(default_factory=list)
+    notices: list[NoticeChange] = field(default_factory=list)
+    offered: list[Notification] = field(default_factory=list)
+
+    def alert(self, record: AlertRecord) -> None:
+        self.alerts.append(record)
+
+    def notice(self, change: NoticeChange) -> None:
+        self.notices.append(change)
+
+    def stage(self) -> DeskStage:
+        return DeskStage(Desk([SURGE], CHINA, Routing(channels=("hook",))), self.offered.append, self)
+
+
+def test_a_record_becomes_an_incident_a_notification_and_a_notice() -> None:
+    ear = Ear()
+    stage = ear.stage()
+    out = stage.feed(chunk(*LOG, topic="tocsin.alerts"), START_MS)
+    assert [record.level for record in ear.alerts] == ["yellow", "orange", "red", "orange", "green"]
+    assert [each.reason.value for each in ear.offered] == ["first", "raised", "raised", "lowered", "resolved"]
+    assert [change.notice.state.value for change in ear.notices] == ["draft", "draft", "withdrawn"]
+    assert {record.topic for record in out} == {NOTICES}
+    assert len({record.key for record in out}) == 1
+    assert [json.loads(record.value)["state"] for record in out] == ["draft", "draft", "withdrawn"]
+    (incident,) = stage.desk.incidents
+    assert (incident.state.value, incident.peak_level) == ("resolved", "red")
+
+
+@pytest.mark.parametrize("cut", range(len(LOG) + 1))
+def test_a_restart_or_a_repeat_at_any_point_changes_nothing(cut: int) -> None:
+    ear = Ear()
+    expected = ear.stage().feed(chunk(*LOG), START_MS)
+    again = Ear()
+    first = again.stage()
+    out: list[Outgoing] = first.feed(chunk(*LOG[:cut]), START_MS)
+    second = again.stage()
+    second.load(first.dump())
+    out += second.feed(chunk(*LOG), START_MS)
+    assert out == expected
+    assert (again.alerts, again.offered) == (ear.alerts, ear.offered)
+    assert second.beat(START_MS) == []
+
+
+def test_a_tombstone_says_nothing() -> None:
+    ear = Ear()
+    assert ear.stage().feed(chunk(None), START_MS) == []
+    assert ear == Ear()
+
+
+@pytest.mark.parametrize("value", [b"rubbish", b"{}", b'{"alert": 1}'])
+def test_a_record_of_somebody_else_ends_the_worker(value: bytes) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        Ear().stage().feed(chunk(value), START_MS)
+
+
+@pytest.mark.parametrize("blob", [b"", b"\x90", b"\x82\xa9incidents\x90\xa7notices\x90"])
+def test_the_state_of_somebody_else_is_refused(blob: bytes) -> None:
+    with pytest.raises(ValueError, match="not a"):
+        Ear().stage().load(blob)
