@@ -9,29 +9,29 @@ from time import perf_counter, process_time
 
 
 class Meter:
-    """Counts events and takes the time from the first batch handled to the last; the first one's own are not timed."""
+    """Counts events and takes the time from when the first batch is in hand to when the last is dealt with."""
 
     def __init__(self, expected: int) -> None:
         self.expected = expected
         self.count = 0
-        self._before = 0  # events handled when the clock was started
-        self._began_s: float | None = None
+        self._began_s = 0.0
         self._ended_s = 0.0
 
+    def begin(self) -> None:
+        """Note that events are in hand; only the first time counts."""
+        if not self._began_s:
+            self._began_s = perf_counter()
+
     def add(self, count: int) -> bool:
-        """Note that so many more were handled. Say whether that was all."""
+        """Note that so many more are dealt with. Say whether that was all."""
         self._ended_s = perf_counter()
         self.count += count
-        if self._began_s is None:
-            self._before, self._began_s = self.count, self._ended_s
         return self.count >= self.expected
 
     def tell(self) -> None:
         """Print what was measured."""
-        assert self._began_s is not None
         seconds = self._ended_s - self._began_s
-        rate = (self.count - self._before) / seconds if seconds else 0.0  # a single batch has no rate
-        tell(events=self.count, seconds=seconds, events_per_s=rate)
+        tell(events=self.count, seconds=seconds, events_per_s=self.count / seconds)
 
 
 def tell(**told: float) -> None:

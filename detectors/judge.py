@@ -165,15 +165,14 @@ class RuleJudge:
                 rule=self.rule.id,
                 key=self.keys[row],
                 level="green",
-                was=self._names[rank],
+                was=self._names[int(self.levels.rank[row])],
                 time_ms=self.judged_ms + self.rule.hop_ms,
                 started_ms=int(self.levels.started_ms[row]),
                 value=None,
-                threshold=self.rule.levels[rank - 1][1],
+                threshold=self.rule.levels[int(self.levels.rank[row]) - 1][1],
                 reason="unknown",
             )
-            for row, rank in enumerate(self.levels.rank.tolist())
-            if rank
+            for row in np.flatnonzero(self.levels.rank).tolist()
         ]
 
     def state(self) -> dict[str, Any]:

@@ -12,6 +12,7 @@ So a boundary at which no value changes needs no work, unless a hold runs out th
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,16 @@ _NONE = np.zeros(0, np.int64)
 _NO = np.zeros(0, np.bool_)
 
 
+def left_at(threshold: float, clear: float, *, below: bool) -> float:
+    """Give the value at which a level is still held: clear × threshold, as people reckon, in decimals.
+
+    >>> left_at(100, 0.55, below=False), 0.55 * 100
+    (55.0, 55.00000000000001)
+    """
+    exact, part = Fraction(str(threshold)), Fraction(str(clear))
+    return float(exact / part if below else exact * part)
+
+
 class Levels:
     """The level of every series of one rule, as ranks: 0 is green, 1 the mildest level of the rule."""
 
@@ -35,9 +46,7 @@ class Levels:
         sign = -1.0 if rule.below else 1.0
         self._sign = sign
         self._rise = np.array([sign * threshold for _, threshold in rule.levels])
-        self._fall = np.array(
-            [sign * (threshold / rule.clear if rule.below else rule.clear * threshold) for _, threshold in rule.levels]
-        )
+        self._fall = np.array([sign * left_at(threshold, rule.clear, below=rule.below) for _, threshold in rule.levels])
         ranks = len(rule.levels)
         self.rank = np.zeros(0, np.int64)
         self.value = np.zeros(0)  # the last value judged, NaN = unknown

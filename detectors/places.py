@@ -66,13 +66,17 @@ def number_text(value: float) -> str:
     return f"{value:.0f}" if math.isfinite(value) and value == int(value) and abs(value) < _WHOLE_MAX else repr(value)
 
 
+_MEANT = {"gte": "ge", "lte": "le", ">=": "ge", ">": "gt", "<=": "le", "<": "lt"}
+"""What other languages call ours: by spelling alone `gte` is nearer to `gt`, which means something else."""
+
+
 def suggest(word: str, known: Collection[str]) -> str:
     """Say which known name was probably meant, or else which there are.
 
     >>> suggest("windw", ["window", "hop"]), suggest("x", ["window", "hop"])
     ('did you mean "window"?', 'there are window, hop')
     """
-    near = difflib.get_close_matches(word.lower(), known, n=1)
+    near = [_MEANT[word]] if _MEANT.get(word) in known else difflib.get_close_matches(word.lower(), known, n=1)
     return f'did you mean "{near[0]}"?' if near else f"there are {', '.join(known)}"
 
 

@@ -34,6 +34,7 @@ class Breaker:
     def __init__(self, limits: BreakerLimits) -> None:
         self._limits = limits
         self._counts: deque[tuple[int, int, int]] = deque()  # when, events, refused ones of them
+        self._events = self._refused = 0  # the sums of _counts
         self._opened_ms: int | None = None
         self._next_ms = 0  # when the next portion is due
         self._is_released = False
@@ -49,11 +50,12 @@ class Breaker:
         if not events:
             return False
         self._counts.append((now_ms, events, refused))
+        self._events += events
+        self._refused += refused
         if self.is_open:
             return refused < self._limits.share * events and self._close()
         self._forget(now_ms)
-        counted = sum(number for _, number, _ in self._counts)
-        if counted < self._limits.events or sum(bad for *_, bad in self._counts) < self._limits.share * counted:
+        if self._events < self._limits.events or self._refused < self._limits.share * self._events:
             return False
         self._opened_ms = now_ms
         return True
@@ -63,7 +65,7 @@ class Breaker:
         if self._opened_ms is None or now_ms - self._opened_ms < WITHIN_MS:
             return False
         self._forget(now_ms)
-        return sum(number for _, number, _ in self._counts) < self._limits.events and self._close()
+        return self._events < self._limits.events and self._close()
 
     def appetite(self, now_ms: int) -> int | None:
         """Say how many records shall be read now: None is as many as there are."""
@@ -78,10 +80,13 @@ class Breaker:
 
     def _forget(self, now_ms: int) -> None:
         while self._counts and self._counts[0][0] <= now_ms - WITHIN_MS:
-            self._counts.popleft()
+            _, events, refused = self._counts.popleft()
+            self._events -= events
+            self._refused -= refused
 
     def _close(self) -> bool:
         self._opened_ms = None
         self._is_released = False
         self._counts.clear()
+        self._events = self._refused = 0
         return True

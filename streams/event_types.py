@@ -17,7 +17,7 @@ STRING_CHARS_MAX: Final = 256
 NUMBER_LIMIT: Final = exact.LIMIT
 """Numbers from here on cannot be summed exactly, and count nothing there is."""
 
-YEAR_10000_S: Final = 253_402_300_800
+YEAR_9999_S: Final = 253_370_764_800
 """Unix seconds at which four digits no longer write the year: no time reaches it."""
 
 
@@ -34,7 +34,7 @@ MISSING: Final = Missing()
 Text: TypeAlias = Annotated[str, Meta(max_length=STRING_CHARS_MAX)]
 Name: TypeAlias = Annotated[str, Meta(min_length=1, max_length=STRING_CHARS_MAX)]
 Number: TypeAlias = Annotated[float, Meta(ge=0, lt=NUMBER_LIMIT)]
-Instant: TypeAlias = Annotated[datetime, Meta(tz=True)] | Annotated[float, Meta(ge=0, lt=YEAR_10000_S)]
+Instant: TypeAlias = Annotated[datetime, Meta(tz=True)] | Annotated[float, Meta(ge=0, lt=YEAR_9999_S)]
 """RFC 3339 with offset, or Unix seconds."""
 
 

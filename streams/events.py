@@ -23,7 +23,7 @@ import numpy as np
 from detectors.batch import Int64
 from detectors.vocabulary import Stream
 from streams import surface
-from streams.event_types import MISSING, YEAR_10000_S, Event, event_type
+from streams.event_types import MISSING, YEAR_9999_S, Event, event_type
 from streams.faults import Fault, Fields, Reason, find_fault, find_time_fault, quote, read_object
 from streams.instants import parse_instant, to_ms
 from streams.others import Others
@@ -144,15 +144,15 @@ class Decoder:
         return Decoded(events, np.concatenate(origins), np.concatenate(times), refused, heartbeats)
 
     def _refuse_times(self, run: Run, outcomes: list[Any], time_ms: Int64, now_ms: Sequence[int] | None) -> set[int]:
-        """Put refusals in place of what is outside the years 1970 to 9999 or ahead of now; return where."""
-        outside = (time_ms < 0) | (time_ms >= YEAR_10000_S * 1000)
+        """Put refusals in place of what is outside the years 1970 to 9998 or ahead of now; return where."""
+        outside = (time_ms < 0) | (time_ms >= YEAR_9999_S * 1000)
         wrong = outside
         if now_ms is not None:
             wrong = outside | (time_ms > np.asarray(now_ms, np.int64)[run.origin] + AHEAD_MS_MAX)
         places = set(np.flatnonzero(wrong).tolist())
         for at in places:
             if outside[at]:
-                fault = Fault(Reason.BAD_VALUE, "time is not within the years 1970 to 9999")
+                fault = Fault(Reason.BAD_VALUE, "time is not within the years 1970 to 9998")
             else:
                 fault = Fault(Reason.FUTURE, "time is more than 5 minutes ahead of now")
             outcome = outcomes[at]

@@ -13,7 +13,7 @@ from typing import Any, Final, NoReturn, TypeAlias
 import msgspec
 
 from detectors.vocabulary import Field, FieldType, Stream
-from streams.event_types import LEVELS_MAX, NUMBER_LIMIT, OBJECT_BYTES_MAX, STRING_CHARS_MAX, YEAR_10000_S
+from streams.event_types import LEVELS_MAX, NUMBER_LIMIT, OBJECT_BYTES_MAX, STRING_CHARS_MAX, YEAR_9999_S
 from streams.instants import parse_instant
 
 
@@ -147,7 +147,7 @@ def _field_fault(fields: Fields, name: str, field: Field) -> Fault | None:
     if field.type is FieldType.BOOLEAN:
         return None
     if isinstance(value, float):
-        return _number_fault(name, value, YEAR_10000_S if field.type is FieldType.TIME else None)
+        return _number_fault(name, value, YEAR_9999_S if field.type is FieldType.TIME else None)
     return _time_fault(name, str(value)) if field.type is FieldType.TIME else _string_fault(name, str(value), field)
 
 
@@ -159,7 +159,7 @@ def _number_fault(name: str, value: float, below: int | None) -> Fault | None:
     if below is None and value >= NUMBER_LIMIT:
         return Fault(Reason.BAD_VALUE, f"{name} is out of range")
     if below is not None and value >= below:
-        return Fault(Reason.BAD_VALUE, f"{name} is after the year 9999 (are these milliseconds?)")
+        return Fault(Reason.BAD_VALUE, f"{name} is after the year 9998 (are these milliseconds?)")
     return None
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 
 import numpy as np
 
@@ -54,8 +55,9 @@ class History:
 
     def __iter__(self) -> Iterator[Run[Event]]:
         """Read the inputs once. Raises UnreadableError, WrongInputError, TooManyEventsError."""
-        runs = merge([self._decoded(source) for source in self.inputs])
-        yield from sort_by_time(runs) if self.sort else runs
+        runs = [self._decoded(source) for source in self.inputs]
+        # Sorting is stable, so that ties go by the order of the files, as in merging.
+        yield from sort_by_time(chain.from_iterable(runs)) if self.sort else merge(runs)
 
     def stream_of(self, event: Event) -> str:
         """Name the stream of an event of this history."""

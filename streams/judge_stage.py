@@ -159,6 +159,7 @@ class JudgeStage:
         source = time.sources.setdefault(report.partition, Source())
         if report.next_offset >= source.next_offset and report.fingerprints != source.fingerprints:
             source.fingerprints = report.fingerprints
+            source.begun.clear()  # by other rules the rest of a pane is of another kind
             self._compare(report.stream)
         for partial in report.partials:
             goes_on = report.goes_on and partial is report.partials[-1]

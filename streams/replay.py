@@ -63,27 +63,21 @@ class Replay:
         """Judge up to the first boundary after the last event; with `drain` go on until all is green."""
         if self._last_ms is None:
             return []
-        for partial in self._monitor.close(self._end(self._last_ms, self._slowest_ms)):
-            self._judge.take(partial)
         last_ms = self._last_ms
-        said = self._judge.advance(lambda rule: self._end(last_ms, rule.hop_ms))
+        ends = {rule.id: (last_ms // rule.hop_ms + 1) * rule.hop_ms for rule in self._rules}
+        for partial in self._monitor.close(max(ends.values())):
+            self._judge.take(partial)
+        said = self._judge.advance(lambda rule: ends[rule.id])
         end_ms = last_ms + DRAIN_MS_MAX
         while drain and not self._judge.all_green and (time_ms := self._judge.next_ms) <= end_ms:
             said.extend(self._judge.advance(time_ms))
-        return said
+        # Rules end at different boundaries: what one said last may lie after what another says first while draining.
+        return sorted(said, key=lambda transition: transition.time_ms)
 
     @property
     def remembered(self) -> int:
         """How many ids are held for de-duplication."""
         return self._monitor.gate.remembered
-
-    @property
-    def _slowest_ms(self) -> int:
-        return max((rule.hop_ms for rule in self._rules), default=1)
-
-    @staticmethod
-    def _end(last_ms: int, hop_ms: int) -> int:
-        return (last_ms // hop_ms + 1) * hop_ms
 
     def _feed_in_parts(self, time_ms: Int64, events: Sequence[Event], heartbeats: list[int]) -> list[Transition]:
         """Feed what lies between the heartbeats, and let time pass at each of them."""

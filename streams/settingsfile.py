@@ -25,6 +25,7 @@ PREFIX = "TOCSIN_"
 _WANTED: Mapping[str, str] = {
     "bool": "true or false",
     "dict": "a mapping",
+    "float": "a number",
     "int": "a whole number",
     "mapping": "a mapping",
     "model": "a mapping",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TextIO
@@ -21,6 +21,10 @@ DELIMITER = ","
 Cells = list[str]
 ToEvents = Callable[[int, Cells], Sequence[bytes]]
 """Turns the row that starts on a line into the bytes of its events, none, one or several. Raises RowError."""
+
+
+ROW_LINES_MAX = 100
+"""Lines one row may span, for the line breaks inside its quotes."""
 
 
 class TableError(ValueError):
@@ -63,7 +67,8 @@ class Row:
 
 def read_rows(text: TextIO, delimiter: str, line_max: int) -> Iterator[Row]:
     """Read rows; blank lines are left out, and of a line only the first `line_max` characters are kept."""
-    reader = csv.reader(_bounded(text, line_max), delimiter=delimiter)
+    lines = _Lines(_bounded(text, line_max))
+    reader = csv.reader(lines, delimiter=delimiter)
     line = 1
     while True:
         try:
@@ -71,12 +76,52 @@ def read_rows(text: TextIO, delimiter: str, line_max: int) -> Iterator[Row]:
         except StopIteration:
             return
         except csv.Error as error:
-            detail = f"no CSV row up to line {reader.line_num}: {error}; is a quote left open?"
-            yield Row(line, [], RowError(Reason.TOO_LARGE, detail))
+            # A quote left open takes in everything after it: only its own line is given up, the others are read again.
+            yield Row(
+                line, lines.give_back(), RowError(Reason.TOO_LARGE, f"no CSV row: {error}; is a quote left open?")
+            )
+            reader = csv.reader(lines, delimiter=delimiter)
+            line += 1
         else:
             if cells:
                 yield Row(line, cells)
-        line = reader.line_num + 1
+            line += lines.take()
+
+
+class _Lines:
+    """Lines for a CSV reader, of which those of the row being read can be read once more."""
+
+    def __init__(self, lines: Iterator[str]) -> None:
+        self._lines = lines
+        self._again: deque[str] = deque()
+        self._row: list[str] = []
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        if len(self._row) >= ROW_LINES_MAX:
+            raise csv.Error(f"it would span more than {ROW_LINES_MAX} lines")
+        line = self._again.popleft() if self._again else next(self._lines, "")
+        if not line:
+            if self._row:  # the reader asks for more only within quotes
+                raise csv.Error("the file ends within it")
+            raise StopIteration
+        self._row.append(line)
+        return line
+
+    def take(self) -> int:
+        """Be done with the row; return how many lines it spans."""
+        count = len(self._row)
+        self._row.clear()
+        return count
+
+    def give_back(self) -> Cells:
+        """Give up the first line of the row, and read the others again; return that line as one cell."""
+        first, *others = self._row
+        self._row.clear()
+        self._again.extendleft(reversed(others))
+        return [first.rstrip("\r\n")]
 
 
 def _bounded(text: TextIO, line_max: int) -> Iterator[str]:

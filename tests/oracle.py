@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from fractions import Fraction
 from typing import Any
 
 from detectors.rules import Condition, Kind, Op, Rule
@@ -82,10 +83,11 @@ def value_at(rule: Rule, key: tuple[Any, ...], events: Sequence[Event], t: int) 
 def level_of(rule: Rule, value: float, *, hold: bool) -> int:
     reached = 0
     for rank, (_, threshold) in enumerate(rule.levels, 1):
+        limit, clear = Fraction(str(threshold)), Fraction(str(rule.clear if hold else 1))
         if rule.below:
-            reached = rank if value <= (threshold / rule.clear if hold else threshold) else reached
+            reached = rank if value <= float(limit / clear) else reached
         else:
-            reached = rank if value >= (rule.clear * threshold if hold else threshold) else reached
+            reached = rank if value >= float(limit * clear) else reached
     return reached
 
 

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
+from itertools import groupby
+from operator import attrgetter
 from typing import Any
 
 import bytewax.operators as op
@@ -47,9 +49,10 @@ def main(broker: str, topic: str, alerts: str, events: int) -> None:
     limits, meter = thresholds(events), Meter(events)
 
     def read(messages: list[KafkaSourceMessage[Any, Any]]) -> Iterable[tuple[str, list[Call]]]:
-        """Decode a batch, which the source takes from one partition."""
-        if messages:
-            yield str(messages[0].partition), [decode(message.value) for message in messages]
+        """Decode a batch, partition by partition."""
+        meter.begin()
+        for partition, run in groupby(messages, attrgetter("partition")):
+            yield str(partition), [decode(message.value) for message in run]
 
     flow = Dataflow("bench")
     source = kop.input("in", flow, brokers=[broker], topics=[topic], tail=False, batch_size=_BATCH)

@@ -31,6 +31,7 @@ def main(broker: str, topic: str, alerts: str, events: int) -> None:
 
     def read(messages: list[KafkaSourceMessage[Any, Any]]) -> Iterable[Call]:
         """Decode a batch."""
+        meter.begin()
         meter.add(len(messages))
         return [decode(message.value) for message in messages]
 

@@ -32,6 +32,7 @@ def main(broker: str, topic: str, alerts: str, events: int) -> None:
     @app.agent(calls)
     async def watch(stream: faust.StreamT[bytes]) -> None:
         async for values in stream.take(1_000, within=0.1):
+            meter.begin()
             for moved in window.feed([decode(value) for value in values]):
                 await out.send(key=moved.outlet, value=moved.record())
             if meter.add(len(values)):

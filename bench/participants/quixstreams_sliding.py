@@ -14,11 +14,6 @@ from bench.job import LATENESS_MS, LEVELS, WINDOW_MS, thresholds
 from bench.meter import Meter
 
 
-def event_time_ms(value: dict[str, Any], *_: object) -> int:
-    """Take an event's time from itself."""
-    return int(value["time"] * 1000)
-
-
 def main(broker: str, topic: str, alerts: str, events: int) -> None:
     """Run the application until all is read."""
     limits, meter = thresholds(events), Meter(events)
@@ -30,6 +25,11 @@ def main(broker: str, topic: str, alerts: str, events: int) -> None:
             state_dir=folder,
             loglevel="ERROR",
         )
+
+        def event_time_ms(call: dict[str, Any], *_: object) -> int:
+            """Take an event's time from itself."""
+            meter.begin()
+            return int(call["time"] * 1000)
 
         def judge(window: dict[str, Any], state: State) -> list[dict[str, Any]]:
             """Give an alert record if the level moved."""

@@ -30,6 +30,7 @@ def main(broker: str, topic: str, alerts: str, events: int) -> None:
 
         def judge(call: dict[str, Any], state: State) -> list[dict[str, Any]]:
             """Count a call; give an alert record for each boundary that moves the level."""
+            meter.begin()
             time_ms = int(call["time"] * 1000)
             pane = time_ms // PANE_MS
             state.set(f"pane-{pane}", state.get(f"pane-{pane}", 0) + 1)

@@ -22,9 +22,11 @@ def main(broker: str, topic: str, alerts: str, events: int) -> None:
     window, meter = Window(thresholds(events)), Meter(events)
     done = False
     while not done:
-        calls = [decode(message.value()) for message in consumer.consume(_BATCH, timeout=1.0)]
-        if not calls:
+        messages = consumer.consume(_BATCH, timeout=1.0)
+        if not messages:
             continue
+        meter.begin()
+        calls = [decode(message.value()) for message in messages]
         for moved in window.feed(calls):
             producer.produce(alerts, moved.record(), moved.outlet)
         producer.poll(0)

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 _LOOK_EVERY_S = 0.02
 _QUIET_S = 2.0  # what follows from the last event is judged sooner than that; this wait is not counted in
-_SOURCES = "tocsin.calls"
+EVENTS = "tocsin.calls:"
+ALERTS = "tocsin.alerts:"
 
 
 class Watch:
@@ -44,7 +45,7 @@ class Watch:
             await asyncio.sleep(_LOOK_EVERY_S)
             if not self._has_moved():
                 continue
-            handled = sum(offset for place, offset in self._places.items() if place.startswith(f"{_SOURCES}:"))
+            handled = sum(offset for place, offset in self._places.items() if place.startswith(EVENTS))
             if began is None and handled:
                 began, before = self._moved_s, handled
         assert began is not None
@@ -54,7 +55,9 @@ class Watch:
         tell(events=int(accepted), seconds=seconds, events_per_s=(handled - before) / seconds)
 
     def _has_moved(self) -> bool:
-        places = {f"{one.topic}:{one.partition}": one.next_offset for one in self._service.host.progress()}
+        # Reports between sources and judges go on for ever; what tells the end is events taken and alerts told.
+        all_places = {f"{one.topic}:{one.partition}": one.next_offset for one in self._service.host.progress()}
+        places = {place: offset for place, offset in all_places.items() if place.startswith((EVENTS, ALERTS))}
         if places == self._places:
             return False
         self._places, self._moved_s = places, perf_counter()

@@ -7,7 +7,7 @@ import time
 from collections import Counter
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn, TextIO
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from detectors.rules import Rule
     from detectors.transition import Transition
     from streams.history import History, Refusal
+    from streams.outputs import Output
     from streams.replay import Replay
 
 SHOWN_MAX = 5  # refused lines shown one by one; the rest are counted
@@ -64,52 +65,69 @@ def command(
     tocsin replay march.jsonl.gz --rules rules/ > alerts.jsonl
     tocsin replay outages.csv --map map.yaml --rules outages.yaml --drain
     """
-    from streams.files import UnreadableError, WrongInputError, open_inputs
+    from streams.files import open_inputs
     from streams.history import History
-    from streams.merge import TooManyEventsError
+    from streams.outputs import Output, check_apart
     from streams.replay import Replay
 
     rules = _rules(context, rule_paths)
     binder = _map(context, map_path)
     _known_stream(stream)
-    with ExitStack() as stack:
-        try:
-            inputs = open_inputs(files, stream=stream, binder=binder)
-            letters = stack.enter_context(dead_letters.open("wb")) if dead_letters else None
-            out = stack.enter_context(alerts.open("w", encoding="utf-8")) if alerts else sys.stdout
-        except (UnreadableError, OSError) as error:
-            _stop(context, str(error), 3)
-        except WrongInputError as error:
-            _stop(context, str(error), 2)
+    maps = [map_path] if map_path else []
+    with ExitStack() as stack, _mendable(context):
+        check_apart({"--alerts": alerts, "--dead-letters": dead_letters}, [*files, *_rule_files(rule_paths), *maps])
+        inputs = open_inputs(files, stream=stream, binder=binder)
+        outputs = {path: Output(path, sys.stdout.buffer) for path in (alerts, dead_letters)}  # None: standard output
+        for output in outputs.values():
+            stack.callback(output.drop)
         talk = _Talk(quiet=quiet)
 
         def refuse(refusal: Refusal) -> None:
             talk.refused(refusal)
-            if letters:
-                letters.write(_letter(refusal))
+            if dead_letters:
+                outputs[dead_letters].write([_letter(refusal)])
 
         history = History(inputs, refuse, sort=sort or bool(binder and binder.sort))
         replay = Replay(rules, history.stream_of, lateness_ms=lateness)
-        by_id = {rule.id: rule for rule in rules}
-        try:
-            with talk.progress(history, replay):
-                for times, events in history:
-                    talk.alerts(_write(replay.feed(times, events), by_id, out))
-                talk.alerts(_write(replay.finish(drain=drain), by_id, out))
-            out.flush()
-        except UnreadableError as error:
-            out.flush()
-            _stop(context, str(error), 3)
-        except (WrongInputError, TooManyEventsError) as error:
-            _stop(context, str(error), 2)
-        except BrokenPipeError:  # the reader has seen enough, as `head` does
-            sys.stdout = None  # nothing more is flushed into it at exit
-            context.exit(0)
-        except KeyboardInterrupt:
-            out.flush()
-            talk.summary(history, replay, "interrupted: ")
-            context.exit(130)
-        talk.summary(history, replay)
+        ended = _play(history, replay, _Writer({rule.id: rule for rule in rules}, outputs[alerts], talk), drain=drain)
+        for output in outputs.values():
+            output.keep()
+        talk.summary(history, replay, "" if ended else "interrupted: ")
+        context.exit(0 if ended else 130)
+
+
+@contextmanager
+def _mendable(context: click.Context) -> Iterator[None]:
+    """Turn what the user can mend into one line and its exit code."""
+    from streams.files import UnreadableError, WrongInputError
+    from streams.merge import TooManyEventsError
+    from streams.outputs import OutputError, OverwriteError
+
+    try:
+        yield
+    except (UnreadableError, OutputError) as error:
+        _stop(context, str(error), 3)
+    except (WrongInputError, TooManyEventsError, OverwriteError) as error:
+        _stop(context, str(error), 2)
+    except BrokenPipeError:  # the reader has seen enough, as `head` does
+        sys.stdout = None  # nothing more is flushed into it at exit
+        context.exit(0)
+
+
+def _play(history: History, replay: Replay, writer: _Writer, *, drain: bool) -> bool:
+    """Replay the history; return whether it came to its end, or was interrupted."""
+    try:
+        with writer.talk.progress(history, replay):
+            for times, events in history:
+                writer.write(replay.feed(times, events))
+            writer.write(replay.finish(drain=drain))
+    except KeyboardInterrupt:
+        return False
+    return True
+
+
+def _rule_files(paths: Iterable[Path]) -> list[Path]:
+    return [file for path in paths for file in ([path] if path.is_file() else path.rglob("*")) if file.is_file()]
 
 
 def _rules(context: click.Context, paths: Iterable[Path]) -> tuple[Rule, ...]:
@@ -152,12 +170,21 @@ def _stop(context: click.Context, message: str, code: int) -> NoReturn:
     context.exit(code)
 
 
-def _write(transitions: Iterable[Transition], rules: Mapping[str, Rule], out: TextIO) -> list[AlertRecord]:
-    from alerts.records import alert_record, encode
+class _Writer:
+    """Writes transitions as alert records, and lets them be counted."""
 
-    records = [alert_record(transition, rules[transition.rule]) for transition in transitions]
-    out.writelines(encode(record).decode() + "\n" for record in records)
-    return records
+    def __init__(self, rules: Mapping[str, Rule], out: Output, talk: _Talk) -> None:
+        self.talk = talk
+        self._rules = rules
+        self._out = out
+
+    def write(self, transitions: Iterable[Transition]) -> None:
+        from alerts.records import alert_record, encode
+
+        records = [alert_record(transition, self._rules[transition.rule]) for transition in transitions]
+        if records:
+            self._out.write(encode(record) + b"\n" for record in records)
+            self.talk.alerts(records)
 
 
 def _letter(refusal: Refusal) -> bytes:

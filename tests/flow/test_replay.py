@@ -5,6 +5,8 @@ from __future__ import annotations
 import gzip
 import json
 import random
+import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -179,6 +181,80 @@ def test_several_files_are_merged_by_time(rules: Path, tmp_path: Path) -> None:
     result = run(tmp_path / "complaints-1.jsonl", tmp_path / "complaints-2.jsonl", "--rules", rules)
     assert levels(result) == [("red", "09:00:10"), ("green", "09:00:20"), ("red", "09:00:40")]
     assert "late" not in result.stderr
+
+
+def test_a_rule_does_not_depend_on_the_hops_of_another(tmp_path: Path) -> None:
+    path = tmp_path / "rules.yaml"
+    path.write_text(
+        """
+version: 1
+rules:
+  - {id: fast, title: {en: a, zh: a}, stream: complaints, measure: count, window: 20s, hop: 20s, levels: {red: 1}}
+  - {id: slow, title: {en: a, zh: a}, stream: calls, measure: count, window: 30s, hop: 30s, levels: {red: 9}}
+""",
+        encoding="utf-8",
+    )
+    assert levels(run("-", "--stream", "complaints", "--rules", path, stdin=EVENT.format("a", 28))) == [
+        ("red", "09:00:40")
+    ]
+
+
+def test_sorting_breaks_ties_by_the_order_of_the_files(rules: Path, tmp_path: Path) -> None:
+    (tmp_path / "complaints-1.jsonl").write_text(EVENT.format("z", 20) + EVENT.format("a", 1), encoding="utf-8")
+    (tmp_path / "complaints-2.jsonl").write_text(EVENT.format("a", 1).replace("长沙", "株洲"), encoding="utf-8")
+    by_region = rules.read_text(encoding="utf-8").replace("red: 2", "red: 1")
+    rules.write_text(by_region, encoding="utf-8")
+    result = run(tmp_path / "complaints-1.jsonl", tmp_path / "complaints-2.jsonl", "--sort", "--rules", rules)
+    regions = {record["key"]["region"] for record in map(json.loads, result.stdout.splitlines())}
+    assert regions == {"长沙"}
+    assert "1 duplicate" in result.stderr
+
+
+def test_the_end_of_the_calendar_is_refused(rules: Path) -> None:
+    sentinel = '{"id": "x", "time": "9999-12-31T23:59:59Z", "category": "billing"}\n'
+    result = run("-", "--stream", "complaints", "--rules", rules, stdin=sentinel + EVENT.format("a", 1))
+    assert result.exit_code == 0
+    assert "1 accepted; 1 refused (bad-value 1)" in result.stderr
+
+
+@pytest.mark.parametrize("option", ["--alerts", "--dead-letters"])
+@pytest.mark.parametrize("victim", ["complaints.jsonl", "rules.yaml"])
+def test_no_input_is_overwritten(rules: Path, tmp_path: Path, option: str, victim: str) -> None:
+    path = tmp_path / "complaints.jsonl"
+    path.write_text(EVENT.format("a", 1), encoding="utf-8")
+    before = (tmp_path / victim).read_text(encoding="utf-8")
+    result = run(path, "--rules", rules, option, tmp_path / victim)
+    assert result.exit_code == 2
+    assert f"{option} {tmp_path / victim} is read too" in result.stderr
+    assert (tmp_path / victim).read_text(encoding="utf-8") == before
+
+
+def test_one_file_cannot_take_both_outputs(rules: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    result = run("-", "--stream", "calls", "--rules", rules, "--alerts", out, "--dead-letters", out, stdin="")
+    assert result.exit_code == 2
+    assert "are one file" in result.stderr
+
+
+def test_an_old_result_stays_until_there_is_a_new_one(rules: Path, tmp_path: Path) -> None:
+    (tmp_path / "out.jsonl").write_text("old", encoding="utf-8")
+    packed = gzip.compress((EVENT.format("a", 1) + EVENT.format("b", 2)).encode())
+    (tmp_path / "complaints.jsonl.gz").write_bytes(packed[:-12])
+    result = run(tmp_path / "complaints.jsonl.gz", "--rules", rules, "--alerts", tmp_path / "out.jsonl")
+    assert result.exit_code == 3
+    assert "its end is missing" in result.stderr
+    assert (tmp_path / "out.jsonl").read_text(encoding="utf-8") == "old"
+
+
+def test_a_full_disk_is_one_clear_line(rules: Path, tmp_path: Path) -> None:
+    path = tmp_path / "complaints.jsonl"
+    path.write_text(EVENT.format("a", 1) + EVENT.format("b", 2), encoding="utf-8")
+    command_line = [sys.executable, "app.py", "replay", str(path), "--rules", str(rules)]
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(command_line, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60, check=False)
+    assert done.returncode == 3
+    assert "tocsin replay: standard output: No space left on device" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_a_heartbeat_lets_time_pass(rules: Path, tmp_path: Path) -> None:

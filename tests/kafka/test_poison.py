@@ -99,7 +99,7 @@ def test_poison_is_read_slowly_until_somebody_lets_it_through(kafka_of_its_own: 
         accepted = 'tocsin_events_total{result="accepted",stream="complaints"}'
         wait_until(lambda: metric(page, accepted) == GOOD, what="the good events behind it")
         wait_until(lambda: get(f"{page}/readyz")[0] == 200, what="it is ready again")
-        assert metric(page, 'tocsin_breaker_open{stream="complaints"}') == 0
+        wait_until(lambda: metric(page, 'tocsin_breaker_open{stream="complaints"}') == 0, what="it is shown")
         assert worker.alive()
     kept = letters(kafka)
     assert [letter["offset"] for letter in kept] == list(range(POISON)), "every one of them once, in its order"

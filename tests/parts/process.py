@@ -72,6 +72,11 @@ class Process:
         """Say whether it runs (or is paused)."""
         return self._popen.poll() is None
 
+    @property
+    def exit_code(self) -> int | None:
+        """How it ended: below zero the signal, None while it runs."""
+        return self._popen.poll()
+
     def wait_ready(self, ready: Callable[[], bool], *, timeout_s: float = 60.0) -> None:
         """Wait until it is ready; if it is not, end it. Raises NotReady."""
 

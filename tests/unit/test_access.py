@@ -191,3 +191,17 @@ def test_what_is_wrong_is_said_at_its_place(tmp_path: Path) -> None:
 def test_nobody_there_is_not_a_refusal() -> None:
     knock(Access(), ["127.0.0.1:1"])
     assert issubclass(AccessRefused, ConnectionError)
+
+
+def test_what_systemd_keeps_for_us_alone_may_look_open(
+    keys: Keys, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It gives the service's user access by an access list, which shows in the bits of the group."""
+    path = tmp_path / "kafka-password"
+    path.write_text("xyzzy-42")
+    path.chmod(0o440)
+    security = Security(protocol="sasl_tls", ca_file=keys.authority, username="ann", password_file=path)
+    with pytest.raises(SettingsError, match="others may read this secret"):
+        access_of(security)
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    assert access_of(security).password == "xyzzy-42"  # noqa: S105  this test's own

@@ -231,7 +231,13 @@ ROWS = {
         'id,region\na,"' + "x\n" * 70_000 + "d,e\n",
         2,
         "too-large",
-        "no CSV row up to line 65538: field larger than field limit (131072); is a quote left open?",
+        "no CSV row: it would span more than 100 lines; is a quote left open?",
+    ),
+    "a quote left open near the end": (
+        'id,region\na,"b\nd,e\n',
+        2,
+        "too-large",
+        "no CSV row: the file ends within it; is a quote left open?",
     ),
 }
 
@@ -243,6 +249,14 @@ def test_a_row_that_cannot_be_used_stops_nothing(name: str, tmp_path: Path) -> N
     first = next(unusable for batch in batches for unusable in batch.unusable)
     assert (first.line, first.reason, first.detail) == (line, reason, detail)
     assert got[-1] == {"id": "d", "region": "e"}
+
+
+def test_a_quote_left_open_costs_its_own_line_only(tmp_path: Path) -> None:
+    rows = [f"{number},r{number}" for number in range(300)]
+    rows[10] = '10,"r10'
+    got, batches = events("id,region\n" + "\n".join(rows) + "\n", tmp_path)
+    assert [event["id"] for event in got] == [str(number) for number in range(300) if number != 10]
+    assert [line for batch in batches for line in batch.lines] == [line for line in range(2, 302) if line != 12]
 
 
 def test_an_endless_line_of_a_table_is_cut(tmp_path: Path) -> None:

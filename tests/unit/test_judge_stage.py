@@ -44,13 +44,14 @@ def report(
     offset: int = 1,
     silent_s: float = 0,
     counted: Rule | None = None,
+    by: Sequence[Rule] = (),
 ) -> bytes:
     """Tell of a partition: how far it is, and panes as (end, count), in seconds after `NOW_MS`."""
     one = counted or rule()
     partials = [Partial(one.id, NOW_MS + end * S, [()], {"count": np.array([count])}) for end, count in panes]
     watermark_ms = None if at_s is None else round(NOW_MS + at_s * S)
     silent_ms = round(silent_s * S)
-    prints = {one.id: one.fingerprint}
+    prints = {each.id: each.fingerprint for each in (one, *by)}
     return Report("calls", partition, of, offset, watermark_ms, silent_s >= 30, silent_ms, prints, partials).encode()
 
 
@@ -201,13 +202,14 @@ def as_records(pipe: Pipeline) -> list[Outgoing]:
 
 def test_a_changed_rule_begins_anew_and_the_others_keep_their_state() -> None:
     first, second = rule("a"), rule("b")
-    told = [report(0, None, (1, 3), of=1, counted=first), report(0, 5, (1, 3), of=1, counted=second)]
+    both = (first, second)
+    told = [report(0, at_s, (1, 3), of=1, counted=each, by=both) for at_s, each in ((None, first), (5, second))]
     one = judge(first, second)
     assert len(fed(one, *told)) == 2
     heir = judge(first, replace(second, levels=(("red", 2.0),)))
     heir.load(one.dump())
     assert [(each.id, level) for each, _, level, _ in heir.series()] == [("a", "yellow")]
-    assert fed(heir, report(0, 20, of=1)) == [("green", 11)]
+    assert fed(heir, report(0, 20, of=1, counted=first)) == [("green", 11)]
 
 
 def test_the_state_of_another_number_of_judges_is_refused() -> None:

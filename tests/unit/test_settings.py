@@ -91,6 +91,9 @@ MISTAKES = {
     "security: {pasword_file: x}": '1:12: security.pasword_file: unknown key "pasword_file": did you mean '
     '"password_file"?',
     "security: {protocol: sasl_tls}": "1:11: security: sasl_tls needs username and password_file",
+    "breaker: {shar: 0.5}": '1:11: breaker.shar: unknown key "shar": did you mean "share"?',
+    "breaker: {share: 0}": "1:18: breaker.share: must be more than 0.0, not the number 0",
+    "breaker: {share: all}": '1:18: breaker.share: must be a number, not the text "all"',
     "zone: Mars": '1:7: zone: unknown time zone "Mars": a name as Asia/Shanghai is asked for',
     "zone: ../etc": '1:7: zone: unknown time zone "../etc": a name as Asia/Shanghai is asked for',
     "lang: fr": '1:7: lang: must be zh or en, not the text "fr"',

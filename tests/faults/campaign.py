@@ -1,0 +1,93 @@
+"""A campaign: traffic, workers, a seeded schedule of faults, and what was found afterwards."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from streams.topics import stream_topic
+from tests.faults.crew import Crew
+from tests.faults.findings import Findings, find
+from tests.faults.ledger import Ledger
+from tests.faults.progress import STEPS, Progress
+from tests.faults.traffic import PARTITIONS, STREAMS, Traffic
+from tests.faults.worker import Changes
+from tests.parts.kafka import Kafka
+
+PER_S = 800
+SESSION_S = 30.0
+"""Kafka's session timeout of a worker as shipped."""
+
+_RECOVER_TIMEOUT_S = 240.0
+
+
+@dataclass
+class Campaign:
+    """One run on a Kafka of its own, whose topics of ours are not there yet."""
+
+    kafka: Kafka
+    folder: Path
+    seed: int
+    changes: Changes = Changes()
+    per_s: int = PER_S
+    recovered_s: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))  # by fault
+    notes: list[str] = field(default_factory=list)  # what a fault itself found wrong
+
+    def __post_init__(self) -> None:
+        self.rng = random.Random(self.seed)
+        self.session_s = self.changes.session_s or SESSION_S
+        self.crew = Crew(self.kafka.bootstrap, self.folder, self.changes)
+        self.traffic = Traffic(self.seed)
+        for stream in STREAMS:
+            self.kafka.create_topic(stream_topic(stream), PARTITIONS)
+        self.ledger = Ledger(self.kafka.bootstrap, self.traffic, per_s=self.per_s)
+
+    def run(self, faults: Sequence[str] = (), *, minutes: float = 0.0) -> Findings:
+        """Strike these faults in this order, or any by chance for so long; then let all come to its end."""
+        from tests.faults.chaos import FAULTS
+
+        with closing(Progress(self.kafka.bootstrap, self.crew.group)) as progress:
+            self.crew.start()
+            self.ledger.start()
+            self.crew.wait_until(self.crew.all_ready, what="the first worker is ready", timeout_s=120)
+            until_s = time.monotonic() + minutes * 60
+            names = iter(faults)
+            while True:
+                name = next(names, None) if faults else self.rng.choice(list(FAULTS))
+                if name is None or (not faults and time.monotonic() > until_s):
+                    break
+                self.rest(self.rng.uniform(0.5, 3))
+                FAULTS[name](self)
+                self.recovered_s[name].append(self._recovered(progress, name))
+            self.ledger.finish()
+            self.settle(progress)
+            self.crew.dismiss()
+        found = find(self.kafka.bootstrap, self.crew.rules, self.ledger, self.traffic, self.crew.group)
+        found.problems += self.notes
+        return found
+
+    def settle(self, progress: Progress) -> None:
+        """Wait until every step of the way has counted in what the one before gave."""
+        for topics in STEPS:
+            ends = progress.ends(*topics)
+            self.crew.wait_until(lambda ends=ends: progress.has_reached(ends), what=f"{topics} counted in",
+                                 timeout_s=_RECOVER_TIMEOUT_S)  # fmt: skip
+
+    def rest(self, seconds: float) -> None:
+        until_s = time.monotonic() + seconds
+        while time.monotonic() < until_s:
+            self.crew.tend()
+            time.sleep(0.1)
+
+    def _recovered(self, progress: Progress, what: str) -> float:
+        """Wait until all that lies in the log by now is counted in, durably; say how long that took."""
+        over_s = time.monotonic()
+        ends = progress.ends(*STEPS[0])
+        self.crew.wait_until(lambda: progress.has_reached(ends), what=f"recovered from {what}",
+                             timeout_s=_RECOVER_TIMEOUT_S)  # fmt: skip
+        return time.monotonic() - over_s

@@ -1,0 +1,147 @@
+"""The faults. Each is over when its function returns: what was stopped runs again, what was killed lies dead."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+
+import msgspec
+
+from tests.faults.campaign import Campaign
+
+STOP_MAX_S = 10.0
+"""How long a worker may take to end in order."""
+
+
+def kill_worker(on: Campaign) -> None:
+    """SIGKILL in the middle of it."""
+    on.crew.any(on.rng).kill()
+
+
+def kill_workers(on: Campaign) -> None:
+    """SIGKILL, and again before it has come up, and again."""
+    for _ in range(3):
+        on.crew.any(on.rng).kill()
+        on.rest(on.rng.uniform(0, 5))
+
+
+def end_worker(on: Campaign) -> None:
+    """SIGTERM under load: it ends within ten seconds, in order."""
+    worker = on.crew.any(on.rng)
+    on.crew.wait_until(on.crew.all_ready, what="it is ready before it is ended", timeout_s=120)
+    if worker not in on.crew.workers:
+        worker = on.crew.workers[0]
+    began_s = time.monotonic()
+    worker.stop(timeout_s=2 * STOP_MAX_S)
+    took_s = time.monotonic() - began_s
+    if worker.exit_code != 0 or took_s > STOP_MAX_S:
+        on.notes.append(f"SIGTERM: exit code {worker.exit_code} after {took_s:.1f} s")
+
+
+def freeze_worker(on: Campaign) -> None:
+    """SIGSTOP for longer than the session: others own its partitions when it comes round again."""
+    worker = on.crew.any(on.rng)
+    on.crew.wanted = 2
+    worker.pause()
+    on.rest(1.2 * on.session_s)
+    worker.resume()
+    on.crew.wait_until(lambda: not worker.alive(), what="the frozen worker ends itself", timeout_s=60)
+    on.crew.wanted = 1
+
+
+def doze_worker(on: Campaign) -> None:
+    """SIGSTOP for so short that nobody minds."""
+    worker = on.crew.any(on.rng)
+    worker.pause()
+    on.rest(on.rng.uniform(0.5, on.session_s / 4))
+    worker.resume()
+
+
+def scale(on: Campaign) -> None:
+    """One worker, then three, then one, which the others leave in the middle of it."""
+    on.crew.wanted = 3
+    on.crew.wait_until(on.crew.all_ready, what="three workers are ready", timeout_s=120)
+    on.rest(on.rng.uniform(0, 3))
+    on.crew.wanted = 1
+    while len(on.crew.workers) > 1:
+        leaver = on.crew.any(on.rng)
+        (leaver.stop if on.rng.random() < 0.5 else leaver.kill)()
+        on.crew.tend()
+
+
+def shift_clock(on: Campaign) -> None:
+    """A worker whose clock is an hour off takes over."""
+    changed = msgspec.structs.replace(on.changes, clock_ahead_s=on.rng.choice((-3_600.0, 3_600.0)))
+    on.crew.any(on.rng).stop()
+    on.crew.tend()
+    on.crew.start(changed)
+
+
+def pause_broker(on: Campaign) -> None:
+    """SIGSTOP of the broker for eight seconds: connections stay open, and nothing answers."""
+    on.kafka.pause()
+    on.rest(8)
+    on.kafka.resume()
+
+
+def kill_broker(on: Campaign) -> None:
+    """SIGKILL of the broker; it comes up again on what its log holds."""
+    on.kafka.kill()
+    on.kafka.restart()
+
+
+def restart_broker(on: Campaign) -> None:
+    """The broker ends in order and comes again, with workers at work all the time."""
+    on.kafka.restart()
+
+
+def lose_broker(on: Campaign) -> None:
+    """No broker for longer than a silent partition is waited for; the workers stay up or start again."""
+    on.kafka.kill()
+    on.rest(40)
+    on.kafka.restart()
+
+
+def kill_both(on: Campaign) -> None:
+    """SIGKILL of broker and worker at once: the worker starts before the broker, again and again."""
+    on.crew.any(on.rng).kill()
+    on.kafka.kill()
+    on.rest(on.rng.uniform(3, 15))
+    on.kafka.restart()
+
+
+def send_again(on: Campaign) -> None:
+    """Duplicates: a share of what was sent lately once more."""
+    on.ledger.more(on.traffic.storm(on.rng.uniform(0.05, 0.5)))
+
+
+def send_all_again(on: Campaign) -> None:
+    """Duplicates: everything that was sent lately once more, and a worker killed in the middle of it."""
+    on.ledger.more(on.traffic.storm(1.0))
+    on.rest(on.rng.uniform(0, 1))
+    on.crew.any(on.rng).kill()
+
+
+def send_heavy(on: Campaign) -> None:
+    """Records of nearly as many bytes as Kafka takes."""
+    on.ledger.more(on.traffic.heavy())
+
+
+FAULTS: Mapping[str, Callable[[Campaign], None]] = {
+    "worker killed": kill_worker,
+    "worker killed three times over": kill_workers,
+    "worker ended under load": end_worker,
+    "worker frozen beyond its session": freeze_worker,
+    "worker frozen for a moment": doze_worker,
+    "one worker, three, one": scale,
+    "worker with a clock an hour off": shift_clock,
+    "broker frozen for 8 s": pause_broker,
+    "broker killed": kill_broker,
+    "broker restarted": restart_broker,
+    "broker away for 40 s": lose_broker,
+    "broker and worker killed": kill_both,
+    "5–50 % sent again": send_again,
+    "all sent again, worker killed": send_all_again,
+    "records of 1 MiB": send_heavy,
+}
+"""All faults by the name they have in the table."""

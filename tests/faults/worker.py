@@ -1,0 +1,80 @@
+"""A worker as `tocsin worker` is one, with what a test changes about it: `python -m tests.faults.worker CHANGES worker …`.
+
+CHANGES is the JSON of `Changes`. The mutations are mistakes that a program like ours is easily written with; a campaign
+that does not turn red with them shows nothing. They live here and not behind a switch of the product: what is not in
+the product cannot be switched on in it.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from enum import StrEnum
+from functools import partial
+from typing import Any
+
+import msgspec
+
+from detectors.gate import Gate
+from streams import custodian, service
+from streams.hosting import HostSettings
+from streams.snapshots import Place, Snapshot
+from streams.watchdog import Limits
+
+
+class Mutation(StrEnum):
+    """A mistake."""
+
+    ACK_BEFORE_STATE = "ack-before-state"  # the offset is written ahead of the state it should belong to
+    FORGET_IDS = "forget-ids"  # de-duplication does not survive a restart
+
+
+class Changes(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What is not as shipped."""
+
+    session_s: float | None = None  # Kafka's session timeout: how long until a dead worker is noticed
+    clock_ahead_s: float = 0.0
+    mutation: Mutation | None = None
+
+
+def main(changes: Changes, arguments: list[str]) -> None:
+    """Change, then run the command line."""
+    if changes.session_s is not None:
+        limits = Limits(pause_s=changes.session_s / 2, rebalance_s=6 * changes.session_s)
+        settings = partial(HostSettings, session_timeout_s=changes.session_s, limits=limits)
+        service.HostSettings = settings  # type: ignore[misc,assignment]
+    if changes.clock_ahead_s:
+        _shift_clock(changes.clock_ahead_s)
+    if changes.mutation is Mutation.ACK_BEFORE_STATE:
+        custodian.Snapshot = _Hasty()  # type: ignore[misc,assignment]
+    if changes.mutation is Mutation.FORGET_IDS:
+        Gate.state = _without_ids  # type: ignore[method-assign]
+    from app import main as tocsin
+
+    tocsin(arguments)
+
+
+def _shift_clock(ahead_s: float) -> None:
+    seconds, nanoseconds = time.time, time.time_ns
+    time.time = lambda: seconds() + ahead_s
+    time.time_ns = lambda: nanoseconds() + int(ahead_s * 1e9)
+
+
+class _Hasty:
+    """Writes the present offset with the state of the snapshot before."""
+
+    def __init__(self) -> None:
+        self._states: dict[Place, bytes] = {}
+
+    def __call__(self, place: Place, partitions: int, next_offset: int, sequence: int, blob: bytes) -> Snapshot:
+        older = self._states.get(place, blob)
+        self._states[place] = blob
+        return Snapshot(place, partitions, next_offset, sequence, older)
+
+
+def _without_ids(gate: Gate) -> dict[str, Any]:
+    return {"newest_ms": gate.newest_ms, "seen": {}}
+
+
+if __name__ == "__main__":
+    main(msgspec.json.decode(sys.argv[1], type=Changes), sys.argv[2:])
