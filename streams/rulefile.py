@@ -29,7 +29,8 @@ class RuleSet:
 def load(paths: Sequence[Path], streams: Mapping[str, Stream] = STREAMS) -> RuleSet:
     """Read rule files, and folders of them (`*.yaml`, `*.yml`, at any depth, in the order of their names).
 
-    A file with a top-level `tests:` holds tests of rules: it is checked as such and gives no rules. Nothing is
+    A file with a top-level `tests:` holds tests of rules: it is checked as such and gives no rules. A map (top-level
+    `events:`) that lies among them is passed over, but not one that is named. Nothing is
     raised for what is in the files, or not there at all: it comes back as problems, sorted by file and line.
     """
     rules: list[Rule] = []
@@ -44,6 +45,8 @@ def load(paths: Sequence[Path], streams: Mapping[str, Stream] = STREAMS) -> Rule
             test_files.append(path)
             problems += [document.locate(problem) for problem in _test_problems(path, document.data, streams)]
             continue
+        if path not in paths and _is_map(document.data):
+            continue
         rule_files.append(path)
         if document.data is None:
             continue
@@ -52,6 +55,11 @@ def load(paths: Sequence[Path], streams: Mapping[str, Stream] = STREAMS) -> Rule
         taken = set(_claim_ids(checked.ids, document, first_use, problems))
         rules += [rule for index, rule in checked.rules.items() if index not in taken]
     return RuleSet(tuple(rules), tuple(sorted(problems)), tuple(rule_files), tuple(test_files))
+
+
+def _is_map(data: object) -> bool:
+    """Say whether a file is one that tells how to read foreign rows."""
+    return isinstance(data, Mapping) and "events" in data and "rules" not in data
 
 
 def _test_problems(path: Path, data: Mapping[str, object], streams: Mapping[str, Stream]) -> Iterator[Problem]:

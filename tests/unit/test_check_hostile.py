@@ -169,3 +169,10 @@ def test_a_problem_in_a_shared_part_stands_where_the_part_is_written() -> None:
     problems = [document.locate(problem) for problem in check_rules(document.data).problems]
     reds = [(problem.line, problem.column, problem.path) for problem in problems if "red" in problem.path]
     assert reds == [(2, 22, "rules[0].levels.red"), (2, 22, "rules[1].levels.red")]
+
+
+def test_a_map_among_rule_files_is_passed_over_but_not_when_it_is_named(tmp_path: Path) -> None:
+    (tmp_path / "map.yaml").write_text("events: []\n", encoding="utf-8")
+    (tmp_path / "rules.yaml").write_text("version: 1\nrules: []\n", encoding="utf-8")
+    assert tmp_path / "map.yaml" not in load([tmp_path]).files
+    assert load([tmp_path / "map.yaml"]).problems
