@@ -96,7 +96,7 @@ class Contest:
         if told["events"] != events:
             raise Failed(f"{who.name} handled {told['events']:,} of {events:,} events")
         if who.same_alerts and abs(told["alerts"] - expected) > max(_ALERTS_OFF * expected, 5):
-            import shutil; shutil.copy(self.folder/f"{who.name}.log", "/tmp/s2/"); raise Failed(f"{who.name} wrote {told['alerts']:,} alert records, not {expected:,}: {told}")
+            raise Failed(f"{who.name} wrote {told['alerts']:,} alert records, not {expected:,}")
         return told
 
     def _read(self, name: str, module: str, python: str, events: int, out: str) -> dict[str, Any]:

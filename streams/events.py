@@ -116,7 +116,7 @@ class Decoder:
         """Say whether an event is of a type of this decoder's."""
         return type(event) in self._names
 
-    def decode(self, values: Sequence[bytes | None], *, now_ms: Sequence[int] | None = None) -> Decoded:
+    def decode(self, values: Sequence[bytes | None], *, now_ms: Sequence[int] | Int64 | None = None) -> Decoded:
         """Decode records of one object each, or of several separated by newlines. Nothing they hold raises.
 
         `now_ms` is parallel to `values`: an event more than five minutes after it is refused. None checks nothing.
@@ -125,10 +125,11 @@ class Decoder:
         refused: list[Refused] = []
         heartbeats: list[tuple[int, int]] = []
         origins, times = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
+        now = None if now_ms is None else np.asarray(now_ms, np.int64)
         for run in cut(values):
             outcomes, others = self._read(run)
             time_ms = to_ms([outcome.time for outcome in outcomes])
-            others |= self._refuse_times(run, outcomes, time_ms, now_ms)
+            others |= self._refuse_times(run, outcomes, time_ms, now)
             for at in sorted(others):
                 outcome = outcomes[at]
                 if isinstance(outcome, _Refusal):
@@ -143,12 +144,12 @@ class Decoder:
             times.append(time_ms[keep])
         return Decoded(events, np.concatenate(origins), np.concatenate(times), refused, heartbeats)
 
-    def _refuse_times(self, run: Run, outcomes: list[Any], time_ms: Int64, now_ms: Sequence[int] | None) -> set[int]:
+    def _refuse_times(self, run: Run, outcomes: list[Any], time_ms: Int64, now_ms: Int64 | None) -> set[int]:
         """Put refusals in place of what is outside the years 1970 to 9998 or ahead of now; return where."""
         outside = (time_ms < 0) | (time_ms >= YEAR_9999_S * 1000)
         wrong = outside
         if now_ms is not None:
-            wrong = outside | (time_ms > np.asarray(now_ms, np.int64)[run.origin] + AHEAD_MS_MAX)
+            wrong = outside | (time_ms > now_ms[run.origin] + AHEAD_MS_MAX)
         places = set(np.flatnonzero(wrong).tolist())
         for at in places:
             if outside[at]:

@@ -104,7 +104,8 @@ class SourceStage:
 
     def feed(self, chunk: Chunk, now_ms: int) -> list[Outgoing]:
         """Count a chunk in: refused events and late ones go their ways, completed panes to the judges."""
-        now = [time if _SANE_MS < time <= now_ms + _AHEAD_MS else now_ms for time in chunk.timestamps_ms]
+        stamped = np.asarray(chunk.timestamps_ms, np.int64)
+        now = np.where((stamped > _SANE_MS) & (stamped <= now_ms + _AHEAD_MS), stamped, now_ms)
         decoded = self._decoder.decode(chunk.values, now_ms=now)
         self.counts.open(chunk, self._next_offset)
         self._next_offset = chunk.next_offset

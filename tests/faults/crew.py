@@ -17,8 +17,13 @@ from tests.faults.worker import Changes
 from tests.parts.process import Process
 
 READY = "page http://"
+REFUSED = 2  # the exit code of a worker that asks for an operator: to start it again would not help
 _AGAIN_AFTER_S = 1.0  # as a supervisor would
 _ENV = {"TOCSIN_STREAM_PARTITIONS": str(PARTITIONS), "TOCSIN_JUDGE_PARTITIONS": "2"}
+
+
+class Refused(Exception):
+    """A worker asks for an operator. The message is the end of its log."""
 
 
 @dataclass
@@ -56,6 +61,8 @@ class Crew:
         """Start again what ended, a moment later; more or fewer workers only as far as `wanted` says."""
         for worker in self.workers:
             if not worker.alive():
+                if worker.exit_code == REFUSED:
+                    raise Refused("\n".join(worker.log_tail()))
                 self.exits[worker.exit_code or 0] += 1
                 self._ended_s = time.monotonic()
         self.workers = [worker for worker in self.workers if worker.alive()]

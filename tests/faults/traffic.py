@@ -25,7 +25,7 @@ RULES = """
 version: 1
 rules:
   - {id: surge, title: {en: a, zh: a}, stream: complaints, measure: count, by: [region], window: 1m,
-     levels: {yellow: 45, orange: 60, red: 75}, for: 5s, clear: 0.9, clear_for: 10s}
+     levels: {yellow: 45, orange: 60, red: 75}, for: 10s, clear: 0.9, clear_for: 10s}
   - {id: wait, title: {en: a, zh: a}, stream: calls, measure: {mean: wait_s}, by: [queue], window: 1m, min_events: 10,
      levels: {yellow: 40, red: 55}}
   - {id: talk, title: {en: a, zh: a}, stream: calls, measure: {sum: talk_s}, window: 30s, levels: {yellow: 40000}}

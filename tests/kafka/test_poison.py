@@ -107,3 +107,42 @@ def test_poison_is_read_slowly_until_somebody_lets_it_through(kafka_of_its_own: 
     said = log.read_text()
     assert said.count("nearly nothing can be used") == 1
     assert said.count("usable again") == 1
+
+
+def test_a_letter_sent_again_is_a_letter_of_its_new_place_or_a_duplicate(
+    kafka_of_its_own: Kafka, tmp_path: Path
+) -> None:
+    kafka = kafka_of_its_own
+    log, rules = tmp_path / "worker.log", tmp_path / "rules.yaml"
+    rules.write_text(RULES)
+    soon_s = time.time() + 303  # in the future by three seconds more than is taken
+    future = {"id": "soon", "time": soon_s, "category": "network"}
+    with closing(KafkaProducer(bootstrap_servers=kafka.bootstrap)) as producer:
+        producer.send("tocsin.complaints", b"%% rubbish %%")
+        producer.send("tocsin.complaints", json.dumps(future).encode())
+        producer.flush()
+
+    def retry(*arguments: str) -> list[str]:
+        command = [sys.executable, "app.py", "deadletters", "retry", *arguments, "--broker", kafka.bootstrap]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
+
+    with ExitStack() as stack:
+        command = [sys.executable, "app.py", "worker", "--broker", kafka.bootstrap, "--web-port", "0"]
+        worker = Process([*command, "--rules", str(rules)], log, {"TOCSIN_STREAMS": "complaints"})
+        stack.callback(worker.stop)
+        worker.wait_ready(lambda: "page http" in log.read_text())
+        wait_until(lambda: len(letters(kafka)) == 2, what="two letters")
+        assert {letter["reason"] for letter in letters(kafka)} == {"not-json", "future"}
+        wait_until(lambda: time.time() > soon_s - 299, what="its time comes")
+        first, second = "tocsin.complaints:0:0:0", "tocsin.complaints:0:1:0"
+        assert retry("--all") == [first, second]
+        assert retry("--all") == []
+        wait_until(lambda: len(letters(kafka)) == 3, what="what is refused again")
+        again = letters(kafka)[-1]
+        assert (again["reason"], again["offset"]) == ("not-json", 2)
+        assert retry(second, "--again") == [second]
+        found = re.search(r"page (http://[^/]+)/", log.read_text())
+        assert found is not None
+        duplicates = 'tocsin_events_total{result="duplicate",stream="complaints"}'
+        wait_until(lambda: metric(found[1], duplicates) == 1, what="the same event once more")
+        assert metric(found[1], 'tocsin_events_total{result="accepted",stream="complaints"}') == 1

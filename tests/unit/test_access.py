@@ -104,23 +104,19 @@ def test_an_open_broker_needs_nothing() -> None:
     assert Access().credentials() is None
 
 
-def lost(access: Access) -> dict[str, Any]:
-    return {"security_protocol": "SASL_PLAINTEXT", "sasl_plain_password": "xyzzy-42"}
+LOST: dict[str, dict[str, Any]] = {
+    "another protocol": {"security_protocol": "SASL_PLAINTEXT", "sasl_plain_password": "xyzzy-42"},
+    "no context": {"security_protocol": "SASL_SSL"},
+    "another context": {"security_protocol": "SASL_SSL", "ssl_context": ssl.create_default_context()},
+    "nothing": {},
+}
 
 
-def half(access: Access) -> dict[str, Any]:
-    return {"security_protocol": "SASL_SSL"}
-
-
-def another(access: Access) -> dict[str, Any]:
-    return {"security_protocol": "SASL_SSL", "ssl_context": ssl.create_default_context()}
-
-
-@pytest.mark.parametrize("make", [lost, half, another])
-def test_arguments_that_lost_their_tls_are_caught(make: Callable[[Access], dict[str, Any]]) -> None:
+@pytest.mark.parametrize("arguments", LOST.values(), ids=LOST)
+def test_arguments_that_lost_their_tls_are_caught(arguments: dict[str, Any]) -> None:
     access = Access(ssl.create_default_context(), "PLAIN", "ann", Secret("xyzzy-42"))
     with pytest.raises(PlaintextError, match="would speak"):
-        access.check(make(access))
+        access.check(arguments)
 
 
 def test_a_context_that_trusts_anybody_is_caught() -> None:
