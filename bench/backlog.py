@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 from confluent_kafka import Producer
@@ -10,7 +11,6 @@ from confluent_kafka import Producer
 from bench.job import BEGIN_MS, SERIES, SPAN_MS, WAVES, partition_of
 
 _BLOCK = 100_000
-_WAVE_MS = 90_000
 _WAVE_PART = 20  # one outlet in so many is hit by a wave
 _DISORDER_MS = 1_000
 _CALL = (
@@ -22,18 +22,32 @@ _REGIONS = ("长沙", "株洲", "湘潭", "衡阳", "邵阳", "岳阳", "常德"
 _PURPOSES = ("inquiry",) * 6 + ("complaint", "order", "internal")
 
 
-def calls(events: int, series: int = SERIES, *, begin_ms: int = BEGIN_MS, span_ms: int = SPAN_MS) -> Iterator[tuple[int, bytes]]:
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """A stretch of event time with calls in it, evenly but for the waves. Ids count on from `first_id`."""
+
+    events: int
+    series: int = SERIES
+    begin_ms: int = BEGIN_MS
+    span_ms: int = SPAN_MS
+    wave_ms: int = 90_000
+    first_id: int = 0
+
+
+def calls(stretch: Stretch) -> Iterator[tuple[int, bytes]]:
     """Give (outlet, event) nearly in the order of their times: none comes more than a second late."""
-    draw = np.random.default_rng(7)
-    for first in range(0, events, _BLOCK):
-        size = min(_BLOCK, events - first)
-        in_order = begin_ms + (np.arange(first, first + size) * (span_ms / events)).astype(np.int64)
-        time_s = (in_order - draw.integers(0, min(_DISORDER_MS, span_ms), size)) / 1000
-        waving = (in_order - begin_ms) // _WAVE_MS % _WAVE_PART
-        hit = draw.integers(0, max(series // _WAVE_PART, 1), size) * _WAVE_PART + waving
+    series, begin_ms = stretch.series, stretch.begin_ms
+    draw = np.random.default_rng(stretch.first_id)
+    for first in range(0, stretch.events, _BLOCK):
+        size = min(_BLOCK, stretch.events - first)
+        in_order = begin_ms + (np.arange(first, first + size) * (stretch.span_ms / stretch.events)).astype(np.int64)
+        time_s = (in_order - draw.integers(0, min(_DISORDER_MS, stretch.span_ms), size)) / 1000
+        wave = in_order // stretch.wave_ms % _WAVE_PART
+        hit = draw.integers(0, max(series // _WAVE_PART, 1), size) * _WAVE_PART + wave
         outlet = np.where(draw.random(size) < WAVES, hit % series, draw.integers(0, series, size)).tolist()
         number = draw.integers(0, 2**31, size).tolist()
-        for at, (when, where, some) in enumerate(zip(time_s.tolist(), outlet, number, strict=True), first):
+        rows = zip(time_s.tolist(), outlet, number, strict=True)
+        for at, (when, where, some) in enumerate(rows, stretch.first_id + first):
             fields = (
                 at, when, _OUTCOMES[some % 10], where % 40, _REGIONS[where % 14], where, _PURPOSES[some % 9],
                 some % 61, some % 601, some % 997, some % 99_991,
@@ -43,9 +57,8 @@ def calls(events: int, series: int = SERIES, *, begin_ms: int = BEGIN_MS, span_m
 
 def publish(broker: str, topic: str, events: int) -> None:
     """Write a backlog, each event where its outlet belongs, keyed by the outlet."""
-    settings = {"bootstrap.servers": broker, "linger.ms": 50, "batch.size": 1_000_000, "queue.buffering.max.messages": 1_000_000}
-    producer = Producer(settings)
-    for outlet, event in calls(events):
+    producer = Producer({"bootstrap.servers": broker, "linger.ms": 50, "batch.size": 1_000_000})
+    for outlet, event in calls(Stretch(events)):
         while True:
             try:
                 producer.produce(topic, event, b"o%04d" % outlet, partition_of(outlet))

@@ -17,7 +17,7 @@ from typing import Any
 
 from bench import peers
 from bench.backlog import publish
-from bench.job import PARTITIONS, rule
+from bench.job import PARTITIONS, rule, thresholds
 from bench.turns import Failed, Figures, run
 from streams.topics import ALERTS, DEADLETTERS, LATE_EVENTS, NOTICES, PARTIALS, SNAPSHOTS
 from tests.parts.kafka import Kafka
@@ -80,7 +80,7 @@ class Contest:
             say(f"writing {events:,} events")
             self.kafka.create_topic(self.topic(events), PARTITIONS)
             publish(self.kafka.bootstrap, self.topic(events), events)
-            (self.folder / f"rule-{events}.yaml").write_text(rule(events), encoding="utf-8")
+            (self.folder / f"rule-{events}.yaml").write_text(rule(thresholds(events)), encoding="utf-8")
             self.expected[events] = self._read("raw", "raw", sys.executable, events, f"first-{events}")["alerts"]
 
     def take_turn(self, who: Participant, turn: int) -> dict[str, Any]:

@@ -40,23 +40,23 @@ class Call(msgspec.Struct, gc=False):
     outlet: str
 
 
-def thresholds(events: int, series: int = SERIES) -> tuple[int, int, int]:
-    """Give the three thresholds for a backlog of so many events.
+def thresholds(events: int, span_ms: int = SPAN_MS, window_ms: int = WINDOW_MS) -> tuple[int, int, int]:
+    """Give the three thresholds for so many events in `span_ms`.
 
     >>> thresholds(1_800_000)
     (664, 867, 1122)
     """
-    usual = events * (1 - WAVES) / series * WINDOW_MS / SPAN_MS
+    usual = events * (1 - WAVES) / SERIES * window_ms / span_ms
     yellow, orange, red = (max(round(rise * usual + 0.5), rank) for rank, rise in enumerate(_RISE, 1))
     return yellow, orange, red
 
 
-def rule(events: int, series: int = SERIES) -> str:
+def rule(limits: tuple[int, int, int], window_ms: int = WINDOW_MS, hop_ms: int = PANE_MS) -> str:
     """Write the job as a rule file."""
-    yellow, orange, red = thresholds(events, series)
+    yellow, orange, red = limits
     return (
         "version: 1\nrules:\n  - {id: busy-outlet, title: {en: Busy outlet, zh: 营业厅来电激增}, stream: calls,\n"
-        f"     measure: count, by: [outlet], window: {WINDOW_MS // 1000}s, hop: {PANE_MS // 1000}s,\n"
+        f"     measure: count, by: [outlet], window: {window_ms // 1000}s, hop: {hop_ms // 1000}s,\n"
         f"     levels: {{yellow: {yellow}, orange: {orange}, red: {red}}}}}\n"
     )
 

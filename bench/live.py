@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import json
 import sys
+import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
-from typing import Self
 
 from confluent_kafka import Producer
 
-from bench.backlog import calls
-from bench.job import SERIES, partition_of
+from bench.backlog import Stretch, calls
+from bench.job import partition_of
 from bench.participants.tocsin import EVENTS
 from tests.parts.kafka import Kafka
 from tests.parts.process import Process, wait_until
 
 CALLS = "tocsin.calls"
 _BEAT_S = 0.02
+_STORM_BLOCK = 10_000
 
 Moves = list[tuple[float, dict[str, int]]]
 """When partitions moved, in seconds of wall time, and the next offset of each that the worker held."""
@@ -27,11 +29,11 @@ Moves = list[tuple[float, dict[str, int]]]
 class Worker:
     """A `tocsin worker` that writes down how its partitions move."""
 
-    def __init__(self, kafka: Kafka, rules: Path, folder: Path, name: str, events: int = 0) -> None:
+    def __init__(self, kafka: Kafka, rules: Path, folder: Path, name: str, *, group: str = "bench") -> None:
         self._trace = folder / f"{name}.trace"
         self._trace.touch()
-        command = [sys.executable, "-m", "bench.participants.tocsin", kafka.bootstrap, str(rules), str(events)]
-        self.process = Process([*command, str(self._trace)], folder / f"{name}.log", {"TOCSIN_GROUP": "bench"})
+        command = [sys.executable, "-m", "bench.participants.tocsin", kafka.bootstrap, str(rules), "0"]
+        self.process = Process([*command, str(self._trace)], folder / f"{name}.log", {"TOCSIN_GROUP": group})
 
     def moves(self) -> Moves:
         """Read what was written down so far: of the partitions with events."""
@@ -60,62 +62,45 @@ def handled(workers: Sequence[Worker]) -> int:
 
 
 class Sender:
-    """Sends calls of now, over all partitions; each series among them in waves, so that levels keep moving."""
+    """Sends calls of now over all partitions, in waves, so that levels keep moving."""
 
-    def __init__(self, kafka: Kafka) -> None:
-        settings = {"bootstrap.servers": kafka.bootstrap, "linger.ms": 5, "queue.buffering.max.messages": 1_500_000}
-        self._producer = Producer(settings)
+    def __init__(self, kafka: Kafka, wave_ms: int) -> None:
+        self._wave_ms = wave_ms
+        self._producer = Producer(
+            {"bootstrap.servers": kafka.bootstrap, "linger.ms": 5, "queue.buffering.max.messages": 1_500_000}
+        )
         self.sent = 0
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._producer.flush(60)
-
-    def steadily(self, rate: int, seconds: float, wave_s: float) -> None:
-        """Send so many a second; which outlets are busy changes every `wave_s`."""
+    def steadily(self, rate: int, seconds: float, over: threading.Event | None = None) -> None:
+        """Send so many a second, for so long or until it is `over`."""
         began_s = time.time()
-        made = iter(self._made(rate, seconds, wave_s, began_s))
+        made = calls(self._stretch(int(rate * seconds), began_s, seconds))
         number = 0
-        while (passed_s := time.time() - began_s) < seconds:
-            for outlet, event in islice_to(made, int(passed_s * rate) - number):
+        while (passed_s := time.time() - began_s) < seconds and not (over and over.is_set()):
+            for outlet, event in islice(made, int(passed_s * rate) - number):
                 self._send(outlet, event)
                 number += 1
             self._producer.poll(0)
             time.sleep(_BEAT_S)
+        self._producer.flush(60)
 
-    def at_once(self, number: int) -> tuple[float, float]:
-        """Send as fast as it goes, all stamped with now. Return when that began and ended."""
-        began_s = time.time()
-        sent = 0
-        while sent < number:
-            size = min(20_000, number - sent)
-            now_ms = int(time.time() * 1000)
-            for outlet, event in calls(size, begin_ms=now_ms, span_ms=1, first_id=self.sent):
+    def at_once(self, number: int) -> None:
+        """Send as fast as it goes, all stamped with now."""
+        for first in range(0, number, _STORM_BLOCK):
+            for outlet, event in calls(self._stretch(min(_STORM_BLOCK, number - first), time.time(), 0.001)):
                 self._send(outlet, event)
-            sent += size
             self._producer.poll(0)
         self._producer.flush(60)
-        return began_s, time.time()
 
-    def _made(self, rate: int, seconds: float, wave_s: float, began_s: float) -> Iterator[tuple[int, bytes]]:
-        """Make the events beforehand in blocks of a wave."""
-        waves = int(seconds / wave_s) + 1
-        for wave in range(waves):
-            begin_ms, span_ms = int((began_s + wave * wave_s) * 1000), int(wave_s * 1000)
-            size = int(rate * wave_s)
-            yield from calls(size, begin_ms=begin_ms, span_ms=span_ms, first_id=self.sent, wave=wave)
+    def _stretch(self, events: int, began_s: float, seconds: float) -> Stretch:
+        return Stretch(
+            events,
+            begin_ms=int(began_s * 1000),
+            span_ms=int(seconds * 1000),
+            wave_ms=self._wave_ms,
+            first_id=self.sent,
+        )
 
     def _send(self, outlet: int, event: bytes) -> None:
-        self._producer.produce(CALLS, event, b"o%04d" % (outlet % SERIES), partition_of(outlet))
+        self._producer.produce(CALLS, event, b"o%04d" % outlet, partition_of(outlet))
         self.sent += 1
-
-
-def islice_to(made: Iterator[tuple[int, bytes]], number: int) -> Iterator[tuple[int, bytes]]:
-    """Take up to `number`."""
-    for _ in range(number):
-        one = next(made, None)
-        if one is None:
-            return
-        yield one

