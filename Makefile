@@ -46,13 +46,21 @@ contracts: venv ## Check which folder may import which (import-linter)
 parts: ## Find or install the real Kafka, Prometheus, Alertmanager and Chromium for the tests
 	@python3 scripts/parts.py $(PARTS)
 
+.PHONY: bench
+bench: venv ## Measure speed and delay beside the peers, 15 minutes (ARGS="--quick": 3 minutes, writes nothing)
+	@python3 scripts/parts.py kafka
+	@$(BIN)/tocsin bench $(ARGS)
+
 .PHONY: up
 up: ## Start the whole stack in containers (docker compose)
 	@docker compose up $(ARGS)
 
 .PHONY: lock
-lock: venv ## Resolve pyproject.toml anew into requirements.lock
+lock: venv ## Resolve pyproject.toml anew into requirements.lock, and the peers of the benchmark into theirs
 	@$(BIN)/python -m pip install --quiet uv
 	@$(BIN)/uv pip compile pyproject.toml --quiet --all-extras --generate-hashes --no-header --no-annotate \
 		--no-emit-index-url --no-emit-find-links --universal --python-version 3.11 --upgrade \
 		--output-file requirements.lock
+	@cd bench && ../$(BIN)/python -m uv pip compile requirements-peers.in --quiet --generate-hashes --no-header \
+		--no-annotate --no-emit-index-url --no-emit-find-links --universal --python-version 3.11 --upgrade \
+		--output-file requirements-peers.lock

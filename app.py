@@ -23,6 +23,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "deadletters": ("streams.commands.deadletters", "List, show and send again what could not be used."),
     "send": ("streams.commands.send", "Publish a file to Kafka."),
     "dashboards": ("dashboards.command", "Build, check and push the Grafana dashboards."),
+    "bench": ("streams.commands.bench", "Measure against raw clients, plain Faust, quixstreams and bytewax."),
 }
 
 

@@ -18,7 +18,22 @@ _CALL = (
     '"purpose":"%s","wait_s":%d.5,"talk_s":%d,"wrap_s":8,"agent":"a%04d","customer":"k%06d","tier":"gold","brand":"easy"}'
 )
 _OUTCOMES = ("answered",) * 8 + ("abandoned", "blocked")
-_REGIONS = ("长沙", "株洲", "湘潭", "衡阳", "邵阳", "岳阳", "常德", "张家界", "益阳", "郴州", "永州", "怀化", "娄底", "湘西")
+_REGIONS = (
+    "长沙",
+    "株洲",
+    "湘潭",
+    "衡阳",
+    "邵阳",
+    "岳阳",
+    "常德",
+    "张家界",
+    "益阳",
+    "郴州",
+    "永州",
+    "怀化",
+    "娄底",
+    "湘西",
+)
 _PURPOSES = ("inquiry",) * 6 + ("complaint", "order", "internal")
 
 
@@ -66,5 +81,3 @@ def publish(broker: str, topic: str, events: int) -> None:
             except BufferError:
                 producer.poll(0.1)
     assert producer.flush(120) == 0
-
-

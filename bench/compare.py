@@ -150,5 +150,7 @@ def compare(*, quick: bool, runs: int, say: Say) -> tuple[Figures, dict[str, str
                     continue
                 told = held.take_turn(who, turn)
                 figures.add(who.name, told)
-                say(f"round {turn + 1} of {runs}: {who.name} {told['events_per_s']:,.0f} events/s, {told['alerts']:,} alert records")
+                say(
+                    f"round {turn + 1} of {runs}: {who.name} {told['events_per_s']:,.0f} events/s, {told['alerts']:,} alert records"
+                )
     return figures, absent

@@ -67,7 +67,12 @@ class Sender:
     def __init__(self, kafka: Kafka, wave_ms: int) -> None:
         self._wave_ms = wave_ms
         self._producer = Producer(
-            {"bootstrap.servers": kafka.bootstrap, "linger.ms": 5, "queue.buffering.max.messages": 1_500_000}
+            {
+                "bootstrap.servers": kafka.bootstrap,
+                "linger.ms": 5,
+                "queue.buffering.max.messages": 1_500_000,
+                "log_level": 0,  # it outlives the broker, and would say so
+            }
         )
         self.sent = 0
 

@@ -42,6 +42,6 @@ def tell(**told: float) -> None:
 
 
 def peak_mb() -> float:
-    """Say how much memory this process had at most. (What `getrusage` says begins with the parent's.)"""
+    """Say how much memory this process had at most; what `getrusage` says begins with the parent's."""
     status = Path("/proc/self/status").read_text(encoding="ascii")
     return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM")) / 1024

@@ -49,7 +49,7 @@ def scale(*, quick: bool, runs: int, say: Say) -> dict[str, Any]:
 
 
 def rebalance(*, quick: bool, say: Say) -> dict[str, Any]:
-    """Let a worker join, leave, and (not in a quick run) be killed, under load. Give the longest pause of partitions."""
+    """Let a worker join, leave, and (not in a quick run) be killed, under load. Say how long partitions paused."""
     with _kafka(_RATE * 1_800) as (kafka, folder), ExitStack() as stack:
         first = Worker(kafka, folder / "rules.yaml", folder, "first")
         stack.callback(first.process.stop)

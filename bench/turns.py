@@ -61,17 +61,20 @@ class Figures:
 
     def middle(self, name: str, figure: str = "events_per_s") -> float:
         """Give the median of a figure."""
-        return median(told[figure] for told in self.rounds[name])
+        return median(self._values(name, figure))
 
     def ratio(self, name: str, base: str, figure: str = "events_per_s") -> float:
         """Give the median of the rounds' ratios, each of two runs that were neighbours in time."""
-        pairs = zip(self.rounds[name], self.rounds[base], strict=True)
-        return median(mine[figure] / other[figure] for mine, other in pairs)
+        pairs = zip(self._values(name, figure), self._values(base, figure), strict=True)
+        return median(mine / other for mine, other in pairs)
 
     def spread(self, name: str, figure: str = "events_per_s") -> tuple[float, float]:
         """Give the least and the greatest."""
-        values = [told[figure] for told in self.rounds[name]]
+        values = self._values(name, figure)
         return min(values), max(values)
+
+    def _values(self, name: str, figure: str) -> list[float]:
+        return [float(told[figure]) for told in self.rounds[name]]
 
 
 def rounded(value: float) -> float:

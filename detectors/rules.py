@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from enum import Enum
+from functools import cached_property
 
 Scalar = str | float | bool
 
@@ -62,7 +63,7 @@ class Measure:
     matching: tuple[Condition, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # no slots: the fingerprint is asked for with every partial, and kept
 class Rule:
     """One rule of a rule file, with every default filled in. Times are integer milliseconds.
 
@@ -90,7 +91,7 @@ class Rule:
     notify: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     notice: str | None = None
 
-    @property
+    @cached_property
     def fingerprint(self) -> str:
         """Name the arithmetic of this rule: state and partials of another fingerprint are not its own."""
         spoken = {"title", "summary", "action", "notify", "notice"}

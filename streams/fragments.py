@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import lru_cache
 
 import numpy as np
 
 from detectors.batch import Int64
 from detectors.partial import Partial, Things, merge
+from detectors.transition import Key
 
 _PARTIAL_BYTES = 200
 _ROW_BYTES = 8
@@ -21,7 +23,7 @@ def row_sizes(partial: Partial) -> Int64:
     """Estimate the bytes of each row, a little high. Return (n,)."""
     rows = len(partial.keys)
     sizes = np.full(rows, _ROW_BYTES, np.int64)
-    sizes += np.array([sum(len(str(value)) * _SIGN_BYTES + 4 for value in key) for key in partial.keys], np.int64)
+    sizes += np.fromiter(map(_key_size, partial.keys), np.int64, rows)
     for column in partial.columns.values():
         sizes += column.nbytes // max(rows, 1)
     if partial.pairs is not None:
@@ -29,6 +31,11 @@ def row_sizes(partial: Partial) -> Int64:
     if partial.things is not None:
         np.add.at(sizes, partial.things.row, _thing_sizes(partial.things))
     return sizes
+
+
+@lru_cache(maxsize=1 << 16)  # the same series come with every pane
+def _key_size(key: Key) -> int:
+    return sum(len(str(value)) * _SIGN_BYTES + 4 for value in key)
 
 
 def size_of(partial: Partial) -> int:

@@ -58,4 +58,4 @@ def main(broker: str, topic: str, alerts: str, events: int) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:4], events=int(sys.argv[4]))
+    main(sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4]))

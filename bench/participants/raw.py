@@ -26,7 +26,7 @@ def main(broker: str, topic: str, alerts: str, events: int) -> None:
         if not messages:
             continue
         meter.begin()
-        calls = [decode(message.value()) for message in messages]
+        calls = [decode(message.value() or b"") for message in messages]
         for moved in window.feed(calls):
             producer.produce(alerts, moved.record(), moved.outlet)
         producer.poll(0)
@@ -37,4 +37,4 @@ def main(broker: str, topic: str, alerts: str, events: int) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:4], events=int(sys.argv[4]))
+    main(sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4]))

@@ -98,7 +98,7 @@ def restart_broker(on: Campaign) -> None:
 def lose_broker(on: Campaign) -> None:
     """No broker for longer than a silent partition is waited for; the workers stay up or start again."""
     on.kafka.kill()
-    on.rest(40)
+    on.rest(on.rng.uniform(25, 45))
     on.kafka.restart()
 
 
@@ -138,7 +138,7 @@ FAULTS: Mapping[str, Callable[[Campaign], None]] = {
     "broker frozen for 8 s": pause_broker,
     "broker killed": kill_broker,
     "broker restarted": restart_broker,
-    "broker away for 40 s": lose_broker,
+    "broker away for half a minute": lose_broker,
     "broker and worker killed": kill_both,
     "5–50 % sent again": send_again,
     "all sent again, worker killed": send_all_again,

@@ -50,13 +50,19 @@ class Ledger:
         """Send this too, as soon as the thread comes round."""
         self._more.append(sent)
 
+    def write(self, steps: int) -> None:
+        """Send so many events at once, without `start`, and wait until all is acknowledged."""
+        for _ in range(steps):
+            self._send_all(self._traffic.step())
+        self._flush()
+
     def finish(self) -> None:
         """Send the end of the traffic, and wait until all is acknowledged."""
         self._over.set()
-        self._thread.join()
-        for sent in self._traffic.end():
-            self._send(sent)
-        assert self._producer.flush(120) == 0
+        if self._thread.ident is not None:
+            self._thread.join()
+        self._send_all(self._traffic.end())
+        self._flush()
 
     @property
     def events(self) -> int:
@@ -80,20 +86,21 @@ class Ledger:
         due_s = time.monotonic()
         while not self._over.is_set():
             for _ in range(self._per_tick):
-                for sent in self._traffic.step():
-                    self._send(sent)
+                self._send_all(self._traffic.step())
             while self._more:
-                for sent in self._more.pop():
-                    self._send(sent)
+                self._send_all(self._more.pop())
             due_s += _TICK_S
             while (left_s := due_s - time.monotonic()) > 0:
                 self._producer.poll(left_s)
             self._producer.poll(0)
 
-    def _send(self, sent: Sent) -> None:
-        self._producer.produce(
-            stream_topic(sent.stream), sent.body, partition=sent.partition, on_delivery=partial(self._heard, sent)
-        )
+    def _send_all(self, made: Iterable[Sent]) -> None:
+        for sent in made:
+            heard = partial(self._heard, sent)
+            self._producer.produce(stream_topic(sent.stream), sent.body, partition=sent.partition, on_delivery=heard)
+
+    def _flush(self) -> None:
+        assert self._producer.flush(120) == 0
 
     def _heard(self, sent: Sent, error: KafkaError | None, message: Message) -> None:
         if error is not None:

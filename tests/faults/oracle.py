@@ -41,16 +41,14 @@ def expected_alerts(rules: Path, accepted: Iterable[dict[str, Any]], end_ms: int
 
 
 def read_topic(bootstrap: str, topic: str) -> Sequence[Any]:
-    """Read the one partition of a topic whole."""
+    """Read all partitions of a topic."""
     with closing(KafkaConsumer(bootstrap_servers=bootstrap)) as consumer:
-        place = TopicPartition(topic, 0)
-        consumer.assign([place])
-        consumer.seek_to_beginning(place)
-        end = consumer.end_offsets([place])[place]
+        places = [TopicPartition(topic, number) for number in sorted(consumer.partitions_for_topic(topic) or ())]
+        consumer.assign(places)
+        consumer.seek_to_beginning(*places)
+        ends = consumer.end_offsets(places)
         got: list[Any] = []
-        while consumer.position(place) < end:
+        while any(consumer.position(place) < ends[place] for place in places):
             for records in consumer.poll(timeout_ms=500).values():
                 got.extend(records)
         return got
-
-

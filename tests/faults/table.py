@@ -1,0 +1,41 @@
+"""The table of results in docs/reliability.md."""
+
+from __future__ import annotations
+
+import os
+import platform
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import median
+
+from tests.faults.campaign import Campaign
+from tests.faults.findings import Findings
+
+_PAGE = Path(__file__).resolve().parents[2] / "docs" / "reliability.md"
+_BEGIN, _END = "<!-- make faults -->", "<!-- end of make faults -->"
+
+
+def rows(campaign: Campaign, found: Findings, minutes: float) -> str:
+    """Write the results of a campaign as a table of Markdown."""
+    tried = sum(map(len, campaign.recovered_s.values()))
+    lines = [
+        f"{datetime.now(UTC):%Y-%m-%d}, Python {platform.python_version()}, {os.cpu_count()} cores, "
+        f"`make faults SEED={campaign.seed} MINUTES={minutes:g}`, session timeout {campaign.session_s:g} s:",
+        "",
+        f"{tried} faults, {found.events:,} records, {found.alerts:,} alert records, {found.letters:,} dead letters; "
+        f"**lost {found.lost}, doubled {found.doubled}**, {found.told_again:,} written twice alike.",
+        "",
+        "| Fault | Tried | Time to recover: median | max |",
+        "|---|---|---|---|",
+    ]
+    for name, took in sorted(campaign.recovered_s.items()):
+        lines.append(f"| {name} | {len(took)} | {median(took):.1f} s | {max(took):.1f} s |")
+    return "\n".join(lines)
+
+
+def write(table: str, page: Path = _PAGE) -> None:
+    """Put the table between the marks of the page."""
+    text = page.read_text(encoding="utf-8")
+    before, _, rest = text.partition(_BEGIN)
+    _, _, after = rest.partition(_END)
+    page.write_text(f"{before}{_BEGIN}\n{table}\n{_END}{after}", encoding="utf-8")
