@@ -24,6 +24,12 @@ demo: venv ## Watch a simulated province: an alert goes yellow, orange, red (ARG
 test: venv parts lint types ## Everything that must hold: style, types, contracts, doctests, all tests (ARGS="-k replay")
 	@$(BIN)/python -m pytest $(ARGS)
 
+.PHONY: faults
+faults: venv ## Break workers and brokers for a while and see that nothing is lost (SEED=1 MINUTES=15 SESSION=6 DOCS=1)
+	@python3 scripts/parts.py kafka
+	@SEED=$(SEED) MINUTES=$(MINUTES) SESSION=$(SESSION) FAULT="$(FAULT)" MUTATION=$(MUTATION) DOCS=$(DOCS) \
+		$(BIN)/python -m tests.faults.run
+
 .PHONY: lint
 lint: venv ## Check style and format (ruff)
 	@$(BIN)/ruff check .

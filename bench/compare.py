@@ -47,7 +47,7 @@ PARTICIPANTS = (
     Participant("raw", "raw", 2_000_000, 400_000),
     Participant("tocsin", "tocsin", 2_000_000, 400_000),
     Participant("tocsin_all_rules", "tocsin", 2_000_000, 400_000, same_alerts=False),
-    Participant("bytewax", "bytewax_batch", 400_000, 200_000, peer=True),
+    Participant("bytewax", "bytewax_batch", 800_000, 200_000, peer=True),
     Participant("bytewax_sliding", "bytewax_sliding", 100_000, 50_000, peer=True, same_alerts=False),
     Participant("quixstreams", "quixstreams_state", 100_000, 50_000, peer=True),
     Participant("quixstreams_sliding", "quixstreams_sliding", 20_000, 10_000, peer=True, same_alerts=False),
@@ -150,7 +150,6 @@ def compare(*, quick: bool, runs: int, say: Say) -> tuple[Figures, dict[str, str
                     continue
                 told = held.take_turn(who, turn)
                 figures.add(who.name, told)
-                say(
-                    f"round {turn + 1} of {runs}: {who.name} {told['events_per_s']:,.0f} events/s, {told['alerts']:,} alert records"
-                )
+                rate, alerts = told["events_per_s"], told["alerts"]
+                say(f"round {turn + 1} of {runs}: {who.name} {rate:,.0f} events/s, {alerts:,} alert records")
     return figures, absent

@@ -24,13 +24,13 @@ from tests.parts.process import wait_until
 _RATE = 20_000
 _STORM = 1_000_000
 _WINDOW_MS, _HOP_MS, _WAVE_MS = 10_000, 1_000, 5_000  # short, so that many levels move
-_AFTER_S = 15.0
+_AFTER_S = 12.0  # longer than the lateness and a window of the rule
 _TIMEOUT_S = 120.0
 
 
 def delay(*, quick: bool, say: Callable[[str], None]) -> dict[str, Any]:
     """Run a worker under a steady stream, then a storm. Give p50 and p99 of both, in seconds."""
-    steady_s, storm = (15.0, 200_000) if quick else (60.0, _STORM)
+    steady_s, storm = (12.0, 200_000) if quick else (60.0, _STORM)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tocsin-bench-")))
         kafka = stack.enter_context(Kafka(folder))

@@ -44,7 +44,7 @@ def thresholds(events: int, span_ms: int = SPAN_MS, window_ms: int = WINDOW_MS) 
     """Give the three thresholds for so many events in `span_ms`.
 
     >>> thresholds(1_800_000)
-    (664, 867, 1122)
+    (664, 868, 1122)
     """
     usual = events * (1 - WAVES) / SERIES * window_ms / span_ms
     yellow, orange, red = (max(round(rise * usual + 0.5), rank) for rank, rise in enumerate(_RISE, 1))

@@ -27,8 +27,9 @@ Versions: {versions}.
 The job: calls as JSON of some 250 bytes, 500 series, eight partitions; a window of five minutes in panes of ten
 seconds, by event time; three thresholds; an alert record on every change of level. Everybody reads a backlog once,
 alone, in a process of its own. Who is slow gets a thinner half hour: fewer events over the same span, with thresholds
-to match. That is kind to windows whose cost grows with what is in them, and unkind to nobody but where a fixed cost of
-each boundary weighs more.
+to match. Windows whose cost grows with what is in them gain by that; a cost of each boundary, which is the same in a
+thin half hour, weighs more. A run in which an event went missing, or (for those that judge at the same boundaries) in
+which the alert records were not as many as the raw client's, would have failed.
 """
 
 
@@ -68,7 +69,7 @@ def _comparison(found: Mapping[str, Any]) -> str:
     ]
     head = ("Way", "events/s", "least – greatest", "ratio to raw", "tocsin ×", "events", "RSS MB", "wall / CPU s")
     text = (
-        f"## Events a second\n\nMedians of {found['runs']} runs, taken in turn. Ratios are of each round's two runs, "
+        f"## Events a second\n\nMedians of {found['runs']} rounds, all in turn. Ratios are of each round's two runs, "
         "then their median. From the first events in hand to the last dealt with; wall and processor time are of the "
         "whole process, from its start.\n\n"
     )

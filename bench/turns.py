@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -15,6 +16,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 _LOG_TAIL_CHARS = 2_000
+_STOP_S = 10.0
 
 
 class Failed(RuntimeError):
@@ -24,10 +26,12 @@ class Failed(RuntimeError):
 def run(command: Sequence[str], log: Path, *, timeout_s: float, env: Mapping[str, str] | None = None) -> dict[str, Any]:
     """Run a participant until it has told its line of figures, then end it. Adds `wall_s`. Raises Failed."""
     began_s = perf_counter()
-    with log.open("w") as talk:
-        process = subprocess.Popen(
+    with (
+        log.open("w") as talk,
+        subprocess.Popen(
             command, cwd=ROOT, stdout=subprocess.PIPE, stderr=talk, text=True, env={**os.environ, **(env or {})}
-        )
+        ) as process,
+    ):
         too_long = threading.Timer(timeout_s, process.kill)
         too_long.start()
         try:
@@ -35,11 +39,8 @@ def run(command: Sequence[str], log: Path, *, timeout_s: float, env: Mapping[str
             line = next((line for line in process.stdout if line.startswith("{")), "")
             wall_s = perf_counter() - began_s
             process.terminate()
-            try:
-                process.wait(10)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            with contextlib.suppress(subprocess.TimeoutExpired):  # then it is killed
+                process.wait(_STOP_S)
         finally:
             too_long.cancel()
             process.kill()

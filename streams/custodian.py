@@ -131,6 +131,7 @@ class Custodian:
             sequence=last_sequence + 1,
             end_offset=end,
             moved_s=time.monotonic(),
+            heard_s=time.monotonic(),
             durable_offset=None if snapshot is None else snapshot.next_offset,
         )
         self._skip_missing(held, start)
@@ -197,6 +198,7 @@ class Custodian:
         """Let every stage know that time passes; send what follows."""
         for held in list(self._held.values()):
             async with held.lock:
+                held.listen(time.monotonic())
                 await self._let(held, partial(held.stage.beat, self._clock()))
                 if held.resting and held.appetite(self._clock()) != 0:
                     held.resting = False

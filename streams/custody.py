@@ -7,12 +7,16 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from streams.stage import Choosy, Chunk
+from streams.stage import Attentive, Choosy, Chunk
 
 if TYPE_CHECKING:
     from streams.fetches import Fetched
     from streams.snapshots import Place
     from streams.stage import Stage
+
+
+SURE_S = 8.0
+"""For so long what the broker said about the end of a log is taken as true: it is asked every five seconds."""
 
 
 class Refusal(Enum):
@@ -50,6 +54,7 @@ class Custody:
     changed: bool = False  # since the last snapshot
     due_s: float = 0.0  # when the next snapshot may be written
     sought_s: float | None = None  # when a jump made us seek back; None while all is contiguous
+    heard_s: float = 0.0  # when the broker last said where the log ends
     seeks: int = 0  # in a row, for the same offset
     resting: bool = False  # the stage left something in the log, to be read again when it takes more
     spoilt: bool = False  # the state says more than was sent: it must not be written down
@@ -59,6 +64,11 @@ class Custody:
     def appetite(self, now_ms: int) -> int | None:
         """Say how many records the stage will take now; None is any number."""
         return self.stage.appetite(now_ms) if isinstance(self.stage, Choosy) else None
+
+    def listen(self, now_s: float) -> None:
+        """Tell the stage whether the partition is silent, or merely not to be heard."""
+        if isinstance(self.stage, Attentive):
+            self.stage.listen(is_sure=self.end_offset <= self.next_offset and now_s - self.heard_s <= SURE_S)
 
     def taken(self, chunk: Chunk, now_s: float) -> None:
         """Note that `chunk` is being counted in."""
@@ -71,6 +81,7 @@ class Custody:
 
     def heard(self, end_offset: int, now_s: float) -> None:
         """Note where the log ends; with nothing to take, standing still is no standstill."""
+        self.heard_s = now_s
         if self.end_offset <= self.next_offset:
             self.moved_s = now_s
         self.end_offset = max(end_offset, self.next_offset)

@@ -143,7 +143,8 @@ class Host:
         settings = self._settings
         return [
             self._guard(app.start()),
-            self._guard(_every(settings.beat_every_s, self._beat)),
+            self._guard(_every(settings.beat_every_s, self._come_round)),
+            self._guard(_every(settings.beat_every_s, self._custodian.beat)),
             self._guard(_every(settings.snapshot_every_s, self._write_snapshots)),
             self._guard(_every(settings.ask_ends_every_s, self._custodian.ask_ends)),
         ]
@@ -155,9 +156,9 @@ class Host:
         except Exception as reason:  # noqa: BLE001  # not swallowed: `run` raises it
             self.fail(reason)
 
-    async def _beat(self) -> None:
+    async def _come_round(self) -> None:
+        # Apart from the beat of the stages, which waits for the broker: while that is away, we are not stuck.
         self._came_round_s = time.monotonic()
-        await self._custodian.beat()
 
     async def _write_snapshots(self) -> None:
         await self._custodian.write_snapshots()

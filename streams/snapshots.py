@@ -9,7 +9,6 @@ The highest next offset wins, whoever wrote it, and so late writers harm nothing
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import hashlib
 import json
 import zlib
@@ -158,8 +157,10 @@ class Shelf:
         for number in range(SLOTS):
             value = self._records.get(f"{_slot(self._app_id, place, number)}|end")
             if value is not None:
-                with contextlib.suppress(ValueError):
+                try:
                     sequences.append(Manifest.read(value).sequence)
+                except ValueError:
+                    sequences.append(number)  # damaged, but written: it was at least the first of its slot
         return max(sequences)
 
     def _blob(self, slot: str, manifest: Manifest) -> bytes | None:

@@ -81,6 +81,7 @@ class SourceStage:
         self._begin(rules)
         self._next_offset = 0
         self._silent_ms = 0
+        self._is_sure = True
         self._beat_ms: int | None = None
         self._newest_ms: int | None = None  # event time when the silence began
         self._told_watermark_ms: int | None = None
@@ -116,9 +117,7 @@ class SourceStage:
             out.extend(self._admit(chunk, decoded, first, last))
             if time_ms is not None:
                 self._monitor.gate.heartbeat(time_ms)
-        self.counts.close(
-            events=len(decoded.events), refused=len(decoded.refused), heartbeats=len(decoded.heartbeats)
-        )
+        self.counts.close(events=len(decoded.events), refused=len(decoded.refused), heartbeats=len(decoded.heartbeats))
         if decoded.events or decoded.heartbeats:
             self._silent_ms = 0
             self._newest_ms = self._monitor.gate.newest_ms
@@ -130,11 +129,16 @@ class SourceStage:
         self._beat_ms = now_ms
         if self.breaker.pass_time(now_ms):
             self._tell_breaker()
-        self._silent_ms += passed
+        if self._is_sure or self._expect_ms is not None:  # blindness is the same whoever is silent, sender or broker
+            self._silent_ms += passed
         self._since_report_ms += passed
         if self.is_idle and self._expect_ms is None and self._newest_ms is not None:
             self._monitor.gate.heartbeat(self._newest_ms + self._silent_ms)
         return self._report(force=self._since_report_ms >= _REPORT_EVERY_MS)
+
+    def listen(self, *, is_sure: bool) -> None:
+        """Hear whether nothing waits in the log: a backlog, or a broker that is away, is not silence of the senders."""
+        self._is_sure = is_sure
 
     def appetite(self, now_ms: int) -> int | None:
         """Say how many records it will take now: few, now and then, where next to none can be used."""

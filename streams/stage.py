@@ -67,6 +67,14 @@ class Stage(Protocol):
 
 
 @runtime_checkable
+class Attentive(Protocol):
+    """A stage to which silence means something: it must not take a broker that does not answer for silence."""
+
+    def listen(self, *, is_sure: bool) -> None:
+        """Hear, before each beat, whether it is sure that the log holds nothing that was not fed."""
+
+
+@runtime_checkable
 class Choosy(Protocol):
     """A stage that does not always take all there is: what it leaves stays in the log and is read again later."""
 

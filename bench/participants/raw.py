@@ -11,18 +11,26 @@ from bench.job import PARTITIONS, Call, Window, thresholds
 from bench.meter import Meter
 
 _BATCH = 10_000
+_PATIENCE_S = 0.05  # for a batch to be full; the last one is not, and must not be waited for
+_BACKOFF_MS = 5  # how long librdkafka leaves off fetching when its queue is full: a second by default, most of it idle
 
 
 def main(broker: str, topic: str, alerts: str, events: int) -> None:
     """Read the topic once."""
-    consumer = Consumer({"bootstrap.servers": broker, "group.id": "raw", "enable.auto.commit": False})
+    settings: dict[str, str | int | bool] = {
+        "bootstrap.servers": broker,
+        "group.id": "raw",
+        "enable.auto.commit": False,
+        "fetch.queue.backoff.ms": _BACKOFF_MS,
+    }
+    consumer = Consumer(settings)
     consumer.assign([TopicPartition(topic, partition, OFFSET_BEGINNING) for partition in range(PARTITIONS)])
     producer = Producer({"bootstrap.servers": broker, "linger.ms": 20})
     decode = msgspec.json.Decoder(Call).decode
     window, meter = Window(thresholds(events)), Meter(events)
     done = False
     while not done:
-        messages = consumer.consume(_BATCH, timeout=1.0)
+        messages = consumer.consume(_BATCH, timeout=_PATIENCE_S)
         if not messages:
             continue
         meter.begin()

@@ -10,7 +10,6 @@ from time import perf_counter
 from bench.meter import tell
 from streams.commands.replay import command
 
-
 _LATER = ("alerts.records", "streams.history", "streams.replay", "streams.rulefile")
 """What the command imports when it needs it: that is no part of replaying."""
 

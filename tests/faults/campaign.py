@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +16,7 @@ from tests.faults.findings import Findings, find
 from tests.faults.ledger import Ledger
 from tests.faults.progress import STEPS, Progress
 from tests.faults.traffic import PARTITIONS, STREAMS, Traffic
-from tests.faults.worker import Changes
+from tests.faults.worker import AS_SHIPPED, Changes
 from tests.parts.kafka import Kafka
 
 PER_S = 800
@@ -33,8 +33,9 @@ class Campaign:
     kafka: Kafka
     folder: Path
     seed: int
-    changes: Changes = Changes()
+    changes: Changes = AS_SHIPPED
     per_s: int = PER_S
+    say: Callable[[str], object] = str  # who hears how it goes; nobody
     recovered_s: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))  # by fault
     notes: list[str] = field(default_factory=list)  # what a fault itself found wrong
 
@@ -64,6 +65,7 @@ class Campaign:
                 self.rest(self.rng.uniform(0.5, 3))
                 FAULTS[name](self)
                 self.recovered_s[name].append(self._recovered(progress, name))
+                self.say(f"{name}: recovered in {self.recovered_s[name][-1]:.1f} s")
             self.ledger.finish()
             self.settle(progress)
             self.crew.dismiss()
@@ -74,9 +76,8 @@ class Campaign:
     def settle(self, progress: Progress) -> None:
         """Wait until every step of the way has counted in what the one before gave."""
         for topics in STEPS:
-            ends = progress.ends(*topics)
-            self.crew.wait_until(lambda ends=ends: progress.has_reached(ends), what=f"{topics} counted in",
-                                 timeout_s=_RECOVER_TIMEOUT_S)  # fmt: skip
+            what = f"{', '.join(topics)} counted in"
+            self.crew.wait_until(progress.caught_up(*topics), what=what, timeout_s=_RECOVER_TIMEOUT_S)
 
     def rest(self, seconds: float) -> None:
         until_s = time.monotonic() + seconds
@@ -87,7 +88,6 @@ class Campaign:
     def _recovered(self, progress: Progress, what: str) -> float:
         """Wait until all that lies in the log by now is counted in, durably; say how long that took."""
         over_s = time.monotonic()
-        ends = progress.ends(*STEPS[0])
-        self.crew.wait_until(lambda: progress.has_reached(ends), what=f"recovered from {what}",
-                             timeout_s=_RECOVER_TIMEOUT_S)  # fmt: skip
+        what = f"recovered from {what}"
+        self.crew.wait_until(progress.caught_up(*STEPS[0]), what=what, timeout_s=_RECOVER_TIMEOUT_S)
         return time.monotonic() - over_s

@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 
 from tests.faults.traffic import PARTITIONS, RULES
-from tests.faults.worker import Changes
+from tests.faults.worker import AS_SHIPPED, Changes
 from tests.parts.process import Process
 
 READY = "page http://"
@@ -32,7 +32,7 @@ class Crew:
 
     bootstrap: str
     folder: Path
-    changes: Changes = Changes()
+    changes: Changes = AS_SHIPPED
     group: str = "tocsin"
     wanted: int = 1
     workers: list[Process] = field(default_factory=list)
@@ -47,7 +47,7 @@ class Crew:
     def start(self, changes: Changes | None = None) -> Process:
         """Start one worker, as shipped where nothing is changed about it."""
         changes = changes or self.changes
-        program = ["app.py"] if changes == Changes() else ["-m", "tests.faults.worker", _json(changes)]
+        program = ["app.py"] if changes == AS_SHIPPED else ["-m", "tests.faults.worker", _json(changes)]
         command = [sys.executable, *program, "worker", "--broker", f"kafka://{self.bootstrap}"]
         log = self.folder / f"worker-{self.started}.log"
         worker = Process(

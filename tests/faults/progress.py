@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from streams.topics import ALERTS, PARTIALS, stream_topic
-from tests.faults.traffic import PARTITIONS, STREAMS
+from tests.faults.traffic import STREAMS
 
 Ends = dict[tuple[str, int], int]
 
-SOURCES = tuple((stream_topic(stream), number) for stream in STREAMS for number in range(PARTITIONS))
 _TIMEOUT_S = 5.0
 
 
@@ -24,8 +24,13 @@ class Progress:
              "reconnect.backoff.max.ms": 500, "enable.auto.commit": False}
         )  # fmt: skip
 
-    def ends(self, *topics: str) -> Ends:
-        """Say where the logs end. Raise KafkaException if nobody answers."""
+    def ends(self, *topics: str) -> Ends | None:
+        """Say where the logs end; None as long as nobody answers, as while a broker comes up."""
+        with suppress(KafkaException):
+            return self._ends(topics)
+        return None
+
+    def _ends(self, topics: Sequence[str]) -> Ends:
         found: Ends = {}
         for topic in topics:
             count = len(self._client.list_topics(topic, timeout=_TIMEOUT_S).topics[topic].partitions)
@@ -35,7 +40,7 @@ class Progress:
         return found
 
     def has_reached(self, ends: Ends) -> bool:
-        """Say whether all before `ends` is durably counted in; no answer is a no."""
+        """Say whether all before `ends` is durably counted in; no answer is no."""
         with suppress(KafkaException):
             places = [TopicPartition(*place) for place in ends]
             told = self._client.committed(places, timeout=_TIMEOUT_S)
@@ -45,6 +50,17 @@ class Progress:
     def close(self) -> None:
         """Close the connection."""
         self._client.close()
+
+    def caught_up(self, *topics: str) -> Callable[[], bool]:
+        """Ask, again and again, whether all that lay in these logs when they were first seen is counted in."""
+        ends: Ends | None = None
+
+        def ask() -> bool:
+            nonlocal ends
+            ends = ends or self.ends(*topics)
+            return ends is not None and self.has_reached(ends)
+
+        return ask
 
 
 STEPS = (tuple(stream_topic(stream) for stream in STREAMS), (PARTIALS,), (ALERTS,))

@@ -18,12 +18,14 @@ _BEGIN, _END = "<!-- make faults -->", "<!-- end of make faults -->"
 def rows(campaign: Campaign, found: Findings, minutes: float) -> str:
     """Write the results of a campaign as a table of Markdown."""
     tried = sum(map(len, campaign.recovered_s.values()))
+    ran = f"`make faults SEED={campaign.seed} MINUTES={minutes:g}`, session timeout {campaign.session_s:g} s"
+    where = f"Python {platform.python_version()}, {os.cpu_count()} cores"
+    sums = f"**lost {found.lost}, doubled {found.doubled}** ({found.told_again:,} told twice alike)"
+    much = f"{found.events:,} records, {found.alerts:,} alert records, {found.letters:,} dead letters"
     lines = [
-        f"{datetime.now(UTC):%Y-%m-%d}, Python {platform.python_version()}, {os.cpu_count()} cores, "
-        f"`make faults SEED={campaign.seed} MINUTES={minutes:g}`, session timeout {campaign.session_s:g} s:",
+        f"{datetime.now(UTC):%Y-%m-%d}, {where}, {ran}:",
         "",
-        f"{tried} faults, {found.events:,} records, {found.alerts:,} alert records, {found.letters:,} dead letters; "
-        f"**lost {found.lost}, doubled {found.doubled}**, {found.told_again:,} written twice alike.",
+        f"{tried} faults, {much}: {sums}.",
         "",
         "| Fault | Tried | Time to recover: median | max |",
         "|---|---|---|---|",

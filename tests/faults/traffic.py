@@ -195,7 +195,10 @@ class Traffic:
         rng = self._rng
         if rng.random() < 0.2:  # series without end, none of them loud
             return {"category": "network", "region": f"{rng.choice(_REGIONS)}{rng.randrange(5_000)}"}
-        return {"category": "network", "region": _REGIONS[0] if self._is_wave() and rng.random() < 0.5 else rng.choice(_REGIONS)}
+        return {
+            "category": "network",
+            "region": _REGIONS[0] if self._is_wave() and rng.random() < 0.5 else rng.choice(_REGIONS),
+        }
 
     def _state(self) -> dict[str, Any]:
         rng = self._rng

@@ -1,4 +1,4 @@
-"""A worker as `tocsin worker` is one, with what a test changes about it: `python -m tests.faults.worker CHANGES worker …`.
+"""A worker as `tocsin worker` is one, but for what a test changes: `python -m tests.faults.worker CHANGES worker …`.
 
 CHANGES is the JSON of `Changes`. The mutations are mistakes that a program like ours is easily written with; a campaign
 that does not turn red with them shows nothing. They live here and not behind a switch of the product: what is not in
@@ -12,6 +12,7 @@ import time
 from enum import StrEnum
 from functools import partial
 from typing import Any
+from unittest.mock import patch
 
 import msgspec
 
@@ -37,18 +38,21 @@ class Changes(msgspec.Struct, frozen=True, omit_defaults=True):
     mutation: Mutation | None = None
 
 
+AS_SHIPPED = Changes()
+
+
 def main(changes: Changes, arguments: list[str]) -> None:
     """Change, then run the command line."""
     if changes.session_s is not None:
         limits = Limits(pause_s=changes.session_s / 2, rebalance_s=6 * changes.session_s)
         settings = partial(HostSettings, session_timeout_s=changes.session_s, limits=limits)
-        service.HostSettings = settings  # type: ignore[misc,assignment]
+        patch.object(service, "HostSettings", settings).start()
     if changes.clock_ahead_s:
         _shift_clock(changes.clock_ahead_s)
     if changes.mutation is Mutation.ACK_BEFORE_STATE:
-        custodian.Snapshot = _Hasty()  # type: ignore[misc,assignment]
+        _be_hasty()
     if changes.mutation is Mutation.FORGET_IDS:
-        Gate.state = _without_ids  # type: ignore[method-assign]
+        patch.object(Gate, "state", _without_ids).start()
     from app import main as tocsin
 
     tocsin(arguments)
@@ -58,6 +62,19 @@ def _shift_clock(ahead_s: float) -> None:
     seconds, nanoseconds = time.time, time.time_ns
     time.time = lambda: seconds() + ahead_s
     time.time_ns = lambda: nanoseconds() + int(ahead_s * 1e9)
+
+
+def _be_hasty() -> None:
+    """Write hasty snapshots, but for the last: what is lost shall be lost by a crash."""
+    hasty = patch.object(custodian, "Snapshot", _Hasty())
+    let_go = custodian.Custodian.let_go
+
+    async def in_order(keeper: custodian.Custodian, timeout_s: float) -> None:
+        hasty.stop()
+        await let_go(keeper, timeout_s)
+
+    hasty.start()
+    patch.object(custodian.Custodian, "let_go", in_order).start()
 
 
 class _Hasty:

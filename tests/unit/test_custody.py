@@ -6,9 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.custody import Custody, Refusal, refuse
+from streams.custody import SURE_S, Custody, Refusal, refuse
 from streams.fetches import Fetched
 from streams.snapshots import Place
+from streams.source_stage import Place as SourcePlace
+from streams.source_stage import SourceStage, Ways
+from tests.staging import Counts, rule
 
 
 def run(first: int, end: int) -> Fetched:
@@ -49,3 +52,19 @@ def test_standing_still_is_progress_while_there_is_nothing_to_take() -> None:
     assert held.moved_s == 20.0
     held.heard(9, now_s=30.0)
     assert held.moved_s == 20.0
+
+
+@pytest.mark.parametrize(
+    ("end", "heard_s", "is_sure"),
+    [
+        pytest.param(5, 10.0, True, id="the broker says there is nothing more"),
+        pytest.param(5, 10.0 - SURE_S - 1, False, id="it has not said so for a while"),
+        pytest.param(6, 10.0, False, id="something waits"),
+    ],
+)
+def test_a_stage_hears_whether_its_partition_is_silent(end: int, heard_s: float, *, is_sure: bool) -> None:
+    stage = SourceStage(SourcePlace("calls", 0, 1), [rule()], Counts(), Ways(1, 0))
+    held = Custody(Place("t", 0), 1, stage, next_offset=5, sequence=0, end_offset=end, moved_s=0.0)
+    held.heard(end, heard_s)
+    held.listen(10.0)
+    assert stage._is_sure is is_sure

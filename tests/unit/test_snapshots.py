@@ -56,6 +56,12 @@ def test_nobody_has_written_yet() -> None:
     assert shelf().last_sequence(PLACE) == -1
 
 
+def test_a_damaged_manifest_still_says_that_something_was_written() -> None:
+    found = shelf([Outgoing("snaps", b"rubbish", record.key, 0) for record in records(snapshot(0), snapshot(3))])
+    assert found.newest(PLACE, end_offset=10_000) is None
+    assert found.last_sequence(PLACE) == 3, "to begin anew in silence would be wrong"
+
+
 def test_others_are_left_alone() -> None:
     found = shelf(
         pack(snapshot(5), app_id="application", topic="snaps", partition=0),

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from detectors.partial import Partial
 from detectors.rules import Rule
 from streams import deadletters
+from streams.counts import Counts as Books
 from streams.report import Report, decode, judge_of
-from streams.source_stage import IDLE_MS, Place, SourceStage, Ways
+from streams.source_stage import IDLE_MS, Place, SourceStage, Ways, counts_of
 from streams.stage import Outgoing
 from streams.topics import DEADLETTERS, LATE_EVENTS, PARTIALS
 from tests.staging import NOW_MS, Counts, call, chunk, heartbeat, rule
@@ -150,6 +151,28 @@ def test_a_beat_stands_for_two_seconds_at_most() -> None:
     assert not one.is_idle
     one.beat(NOW_MS)  # nor does a clock that is set back count
     assert mark(one) == 0
+
+
+def test_a_broker_that_is_away_is_no_silence() -> None:
+    one = stage()
+    one.feed(chunk(call("a", 0)), NOW_MS)
+    for second in range(41):
+        one.listen(is_sure=second < 10)
+        one.beat(NOW_MS + second * S)
+    assert (one.is_idle, mark(one)) == (False, 0)
+    one.feed(chunk(call("b", 1), first=1), NOW_MS + 41 * S)
+    assert one.counts.accepted == 2, "what was sent meanwhile is not late"
+
+
+def test_the_books_account_for_every_offset() -> None:
+    one = stage(lateness_ms=5 * S)
+    one.feed(chunk(call("a", 10), call("a", 10), None, first=3), NOW_MS)
+    one.feed(chunk(heartbeat(20), call("late", 1), b"\n".join([call("b", 21), b"x"]), first=8), NOW_MS)
+    heir = stage(lateness_ms=5 * S)
+    heir.load(one.dump())
+    books = Books(start=3, accepted=2, duplicate=1, late=1, refused=2, heartbeats=1, skipped=2, extra=1)
+    assert counts_of(one.dump()) == heir.counts == books
+    assert books.end == 11
 
 
 def test_where_events_are_expected_silence_does_not_move_time() -> None:
