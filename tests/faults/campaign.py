@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -49,7 +49,7 @@ class Campaign:
         self.ledger = Ledger(self.kafka.bootstrap, self.traffic, per_s=self.per_s)
 
     def run(self, faults: Sequence[str] = (), *, minutes: float = 0.0) -> Findings:
-        """Strike these faults in this order, or any by chance for so long; then let all come to its end."""
+        """Strike these faults in this order, or all in turns for so long; then let all come to its end."""
         from tests.faults.chaos import FAULTS
 
         with closing(Progress(self.kafka.bootstrap, self.crew.group)) as progress:
@@ -57,10 +57,8 @@ class Campaign:
             self.ledger.start()
             self.crew.wait_until(self.crew.all_ready, what="the first worker is ready", timeout_s=120)
             until_s = time.monotonic() + minutes * 60
-            names = iter(faults)
-            while True:
-                name = next(names, None) if faults else self.rng.choice(list(FAULTS))
-                if name is None or (not faults and time.monotonic() > until_s):
+            for name in faults or self._in_turns(list(FAULTS)):
+                if not faults and time.monotonic() > until_s:
                     break
                 self.rest(self.rng.uniform(0.5, 3))
                 FAULTS[name](self)
@@ -72,6 +70,11 @@ class Campaign:
         found = find(self.kafka.bootstrap, self.crew.rules, self.ledger, self.traffic, self.crew.group)
         found.problems += self.notes
         return found
+
+    def _in_turns(self, names: list[str]) -> Iterator[str]:
+        """Give all names, in an order of chance, again and again."""
+        while True:
+            yield from self.rng.sample(names, len(names))
 
     def settle(self, progress: Progress) -> None:
         """Wait until every step of the way has counted in what the one before gave."""
