@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from hashlib import blake2b
 from itertools import compress
 from operator import attrgetter
 from typing import Any, Final
@@ -11,6 +10,7 @@ from typing import Any, Final
 import numpy as np
 
 from detectors.batch import Column, EventBatch, Float64, Int64, UInt64
+from detectors.codes import code_of as text_code
 from detectors.vocabulary import FieldType, Stream
 from streams.event_types import MISSING, Event
 from streams.instants import to_seconds
@@ -25,7 +25,7 @@ class _Codes(dict[object, int]):
     def __missing__(self, value: object) -> int:
         if len(self) >= _CODES_LEN_MAX:
             self.clear()
-        self[value] = code = _digest(value) if isinstance(value, str) else 0
+        self[value] = code = text_code(value) if isinstance(value, str) else 0
         return code
 
 
@@ -81,8 +81,3 @@ def _number_codes(numbers: Float64) -> UInt64:
     """Code floats by their bits, turned so that missing (NaN) is 0. Adding zero makes -0.0 and 0.0 one."""
     codes: UInt64 = (numbers + 0.0).view(np.uint64) ^ _NAN_BITS
     return codes
-
-
-def _digest(text: str) -> int:
-    """Fold a text into 64 bits; 0 is taken by the missing value."""
-    return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "little") or 1
