@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from streams.snapshots import SnapshotStore
     from streams.stage import Chunk, Outgoing, Stage
 
-SNAPSHOT_BYTES_PER_S = 4_000_000
+SNAPSHOT_BYTES_PER_S = 1_000_000
 """What a partition may spend on snapshots: a state larger than this times the interval is written less often."""
 
 _SEEK_AGAIN_S = 5.0
