@@ -18,7 +18,9 @@ _BEGIN, _END = "<!-- make faults -->", "<!-- end of make faults -->"
 def rows(campaign: Campaign, found: Findings, minutes: float) -> str:
     """Write the results of a campaign as a table of Markdown."""
     tried = sum(map(len, campaign.recovered_s.values()))
-    ran = f"`make faults SEED={campaign.seed} MINUTES={minutes:g}`, session timeout {campaign.session_s:g} s"
+    brokers = len(campaign.kafka.bootstrap.split(","))
+    asked = f"`make faults BROKERS={brokers} SEED={campaign.seed} MINUTES={minutes:g}`"
+    ran = f"{asked}, session timeout {campaign.session_s:g} s"
     where = f"Python {platform.python_version()}, {os.cpu_count()} cores"
     sums = f"**lost {found.lost}, doubled {found.doubled}** ({found.told_again:,} told twice alike)"
     much = f"{found.events:,} records, {found.alerts:,} alert records, {found.letters:,} dead letters"
