@@ -17,10 +17,11 @@ from streams.columns import to_batch
 from streams.counts import Counts
 from streams.deadletters import build
 from streams.events import Decoded, Decoder
+from streams.late import late_records
 from streams.pack import pack, unpack
 from streams.report import Report, in_chunks, judge_of
 from streams.stage import Chunk, Outgoing
-from streams.topics import DEADLETTERS, LATE_EVENTS, PARTIALS
+from streams.topics import DEADLETTERS, PARTIALS
 
 if TYPE_CHECKING:
     from detectors.rules import Rule
@@ -183,8 +184,9 @@ class SourceStage:
         late = np.flatnonzero(verdict == LATE) + first
         place = f"{chunk.topic}:{chunk.partition}"
         return [
-            Outgoing(LATE_EVENTS, chunk.values[row] or b"", f"{place}:{chunk.offsets[row]}".encode())
+            record
             for row in dict.fromkeys(decoded.origin[late].tolist())
+            for record in late_records(chunk.values[row] or b"", f"{place}:{chunk.offsets[row]}")
         ]
 
     def _refuse(self, chunk: Chunk, decoded: Decoded, now_ms: int) -> list[Outgoing]:
