@@ -19,7 +19,8 @@ from aiokafka.errors import KafkaError
 
 from streams.custody import Custody, Refusal, refuse
 from streams.hosting import DataLost, Progress, Tally, Wiring
-from streams.snapshots import Place, Shelf, Snapshot, SnapshotError
+from streams.snapshots import Place, Shelf, Snapshot
+from streams.uptake import take_up_state
 from streams.watchdog import PartitionSigns
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from streams.logends import LogEnds
     from streams.publisher import Publisher
     from streams.snapshots import SnapshotStore
-    from streams.stage import Chunk, Outgoing, Stage
+    from streams.stage import Chunk, Outgoing
 
 SNAPSHOT_BYTES_PER_S = 4_000_000
 """What a partition may spend on snapshots: a state larger than this times the interval is written less often."""
@@ -77,9 +78,17 @@ class Custodian:
         return None if held is None else held.next_offset
 
     def progress(self) -> list[Progress]:
-        """Say how far each partition is."""
+        """Say how far each partition is (from any thread)."""
+        now_s = time.monotonic()
         return [
-            Progress(*held.place, held.next_offset, held.end_offset, held.durable_offset)
+            Progress(
+                *held.place,
+                held.next_offset,
+                held.end_offset,
+                held.durable_offset,
+                now_s - held.heard_s,
+                held.unsaved_s(now_s),
+            )
             for held in list(self._held.values())
         ]
 
@@ -117,11 +126,11 @@ class Custodian:
             if last_sequence >= 0:
                 raise DataLost(
                     f"{place}: no snapshot fits the log, which ends at {end}: the topic was made anew, or the "
-                    "snapshots are damaged; another application id rebuilds the state from the log"
+                    "snapshots are damaged; another group rebuilds the state from the log"
                 )
             self.tally.rebuilds += 1
         else:
-            _load(stage, snapshot, partitions)
+            take_up_state(stage, snapshot, partitions)
             self.tally.restores += 1
         held = Custody(
             place=place,
@@ -244,7 +253,9 @@ class Custodian:
     async def write_snapshots(self) -> None:
         """Write a snapshot of each partition that changed since its last one."""
         for held in list(self._held.values()):
-            if held.changed and time.monotonic() >= held.due_s:
+            if not held.changed:
+                held.saved_s = time.monotonic()
+            elif time.monotonic() >= held.due_s:
                 await self._write_snapshot(held)
 
     async def _write_snapshot(self, held: Custody) -> None:
@@ -253,8 +264,8 @@ class Custodian:
                 return
             snapshot = Snapshot(held.place, held.partitions, held.next_offset, held.sequence, held.stage.dump())
             held.sequence += 1
-            held.changed = False
-            held.due_s = time.monotonic() + len(snapshot.blob) / SNAPSHOT_BYTES_PER_S
+            held.changed, held.is_saving, taken_s = False, True, time.monotonic()
+            held.due_s = taken_s + len(snapshot.blob) / SNAPSHOT_BYTES_PER_S
             unsafe = list(held.pending)
         if unsafe:
             await asyncio.wait(unsafe)
@@ -262,15 +273,19 @@ class Custodian:
             return  # the run is ending for this reason
         await self._links.store.write(snapshot)
         held.durable_offset = snapshot.next_offset
+        held.saved_s, held.is_saving = taken_s, False
         self.tally.snapshots += 1
 
     async def ask_ends(self) -> None:
-        """Ask the broker how long the logs are by now. While it does not answer, what it said last stands."""
-        partitions = list(self._held)
-        if not partitions:
+        """Ask the broker how long the logs are by now; raise `DataLost` for one that lost its end.
+
+        While it does not answer, what it said last stands.
+        """
+        asked_at = {place: held.next_offset for place, held in self._held.items()}
+        if not asked_at:
             return
         try:
-            ends = await self._links.ends.next(partitions)
+            ends = await self._links.ends.next(list(asked_at))
         except KafkaError as reason:
             _log.warning("the broker does not say where the logs end: %r", reason)
             return
@@ -278,16 +293,4 @@ class Custodian:
         for partition, end in ends.items():
             held = self._held.get(Place(*partition))
             if held is not None:
-                held.heard(end, now_s)
-
-
-def _load(stage: Stage, snapshot: Snapshot, partitions: int) -> None:
-    if snapshot.partitions != partitions:
-        raise SnapshotError(
-            f"{snapshot.place}: the state was made for {snapshot.partitions} partitions and the topic has {partitions} "
-            "now; another application id rebuilds the state from the log"
-        )
-    try:
-        stage.load(snapshot.blob)
-    except ValueError as reason:
-        raise SnapshotError(f"{snapshot.place}: the stage does not take its snapshot up: {reason}") from reason
+                held.heard(end, now_s, asked_at=asked_at[held.place])

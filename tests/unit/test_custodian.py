@@ -233,6 +233,31 @@ async def test_a_topic_made_anew_is_not_taken_for_the_old_one() -> None:
         await restored(kafka)
 
 
+async def test_a_log_that_lost_its_end_while_we_read_it_ends_the_run() -> None:
+    kafka = Kafka(end=30)
+    keeper = await restored(kafka)
+    await keeper.take(run(0, 30))
+    kafka.end = 3  # whoever leads the partition now never had the rest, and what is written next gets its offsets
+    await keeper.ask_ends()  # one answer may be an old one
+    with pytest.raises(DataLost, match=r"numbers\[0\]: the log ends at 3, and it was read up to 30"):
+        await keeper.ask_ends()
+
+
+async def test_an_end_that_was_asked_for_before_more_came_is_no_loss() -> None:
+    kafka = Kafka(end=30)
+    keeper = await restored(kafka)
+
+    async def slow(places: Sequence[Place]) -> Mapping[Place, int]:
+        ends = dict.fromkeys(places, keeper.position(PLACE) or 0)
+        await keeper.take(run(keeper.position(PLACE) or 0, (keeper.position(PLACE) or 0) + 5))
+        return ends
+
+    kafka.next = slow  # type: ignore[method-assign]
+    for _ in range(4):
+        await keeper.ask_ends()
+    assert keeper.position(PLACE) == 20
+
+
 async def test_another_number_of_partitions_is_refused() -> None:
     kafka = Kafka(end=30)
     keeper = await restored(kafka)
@@ -247,6 +272,32 @@ async def test_a_state_the_stage_does_not_know_is_refused() -> None:
     kafka = Kafka(end=30, written=[Snapshot(PLACE, 1, 5, 0, b"not JSON")])
     with pytest.raises(SnapshotError, match=r"numbers\[0\]: the stage does not take its snapshot up: Expecting value"):
         await restored(kafka)
+
+
+@pytest.mark.parametrize("blob", [b"[1, 2]", b"[1, 2, 3, 4, 5]", b"17", b'{"count": 1}'])
+async def test_a_state_of_another_shape_is_refused_in_words(blob: bytes) -> None:
+    kafka = Kafka(end=30, written=[Snapshot(PLACE, 1, 5, 0, blob)])
+    with pytest.raises(SnapshotError, match=r"if another version wrote it, run that one; another group") as refused:
+        await restored(kafka)
+    assert str(refused.value).startswith("numbers[0]: the stage does not take its snapshot up: ")
+
+
+async def test_how_old_the_saved_state_is() -> None:
+    kafka = Kafka(end=9)
+    keeper = await restored(kafka)
+    await keeper.take(run(0, 5))
+    held = keeper._held[PLACE]
+    held.saved_s -= 40
+    assert 40 <= keeper.progress()[0].unsaved_s < 42
+    await keeper.write_snapshots()
+    assert keeper.progress()[0].unsaved_s == 0
+    held.saved_s -= 40
+    await keeper.write_snapshots()
+    assert keeper.progress()[0].unsaved_s == 0, "what did not change needs no saving"
+    held.heard_s -= 30
+    assert 30 <= keeper.progress()[0].silent_s < 32
+    await keeper.ask_ends()
+    assert keeper.progress()[0].silent_s < 2
 
 
 async def test_a_run_of_markers_only_moves_on() -> None:
