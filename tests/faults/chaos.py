@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Mapping
+from urllib.request import urlopen
 
 import msgspec
 
 from tests.faults.campaign import Campaign
-from tests.faults.moments import GroupTrouble, Moment
+from tests.faults.moments import GroupTrouble, Moment, has_come
 from tests.parts.cluster import Cluster
 from tests.parts.kafka import Kafka
 from tests.parts.process import Process
@@ -80,18 +82,38 @@ def die_after_snapshot(on: Campaign) -> None:
 
 def lose_runs(on: Campaign) -> None:
     """One in ten of the runs of records gets lost between the fetch and the stage: each is read again."""
-    _changed(on, loses=0.1)
-    on.rest(20)
+    worker = _changed(on, loses=0.1)
+    on.crew.wait_until(lambda: reread(worker) >= 3, what="three runs were lost and noticed", timeout_s=120)
 
 
 def fail_sync(on: Campaign) -> None:
     """The broker answers the first SyncGroup with an error nobody asks for: it is heard, and the worker joins."""
-    _changed(on, group=GroupTrouble.SYNC_FAILS)
+    _upset(on, GroupTrouble.SYNC_FAILS)
+
+
+def stall_sync(on: Campaign) -> None:
+    """The first SyncGroup is answered when the group has given the member up."""
+    _upset(on, GroupTrouble.SYNC_STALLS)
 
 
 def stall_offsets(on: Campaign) -> None:
-    """The first OffsetFetch is not answered: the worker joins after all, or ends itself and is started again."""
-    _changed(on, group=GroupTrouble.NO_OFFSETS, session_s=_SHORT_S)
+    """The first OffsetFetch is not answered for longer than a request may take."""
+    _upset(on, GroupTrouble.OFFSETS_STALL)
+
+
+def _upset(on: Campaign, trouble: GroupTrouble) -> None:
+    worker = _changed(on, group=trouble, session_s=_SHORT_S)
+    on.crew.wait_until(lambda: has_come(trouble, worker.log), what=trouble, timeout_s=60)
+
+
+def reread(worker: Process) -> int:
+    """Say how many runs of records a worker had to read again; 0 before it shows its page."""
+    page = re.search(r"metrics (http://\S+)", worker.log.read_text(errors="replace"))
+    if page is None or not worker.alive():
+        return 0
+    with urlopen(page[1], timeout=5) as answer:
+        (count,) = re.findall(rb"^tocsin_runs_reread_total (\S+)$", answer.read(), re.MULTILINE)
+    return int(float(count))
 
 
 def _changed(on: Campaign, **changes: object) -> Process:
@@ -205,6 +227,7 @@ WORKER_FAULTS: Mapping[str, Callable[[Campaign], None]] = {
     "worker with a clock an hour off": shift_clock,
     "runs of records lost on the way": lose_runs,
     "SyncGroup answered with an error": fail_sync,
+    "SyncGroup not answered": stall_sync,
     "OffsetFetch not answered": stall_offsets,
     "5–50 % sent again": send_again,
     "all sent again, worker killed": send_all_again,

@@ -6,8 +6,10 @@ import asyncio
 import os
 import random
 import signal
+import sys
 from collections.abc import Iterator
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
@@ -25,6 +27,9 @@ if TYPE_CHECKING:
     from streams.stage import Outgoing
 
 
+MARK = "moment: "
+
+
 class Moment(StrEnum):
     """When it dies: both are after an alert was acknowledged."""
 
@@ -33,10 +38,11 @@ class Moment(StrEnum):
 
 
 class GroupTrouble(StrEnum):
-    """What goes wrong in the first rebalance, each of which stops Faust for ever."""
+    """What goes wrong in the first rebalance: each stops a plain Faust for ever."""
 
     SYNC_FAILS = "sync-fails"  # aiokafka parks the error until somebody asks for it, and Faust never does
-    NO_OFFSETS = "no-offsets"  # no answer for longer than a request may take
+    SYNC_STALLS = "sync-stalls"  # no answer until the group has given the member up
+    OFFSETS_STALL = "offsets-stall"  # no answer for longer than a request may take
 
 
 def die(moment: Moment) -> None:
@@ -76,25 +82,33 @@ def lose(share: float) -> None:
 
 def upset(trouble: GroupTrouble, stall_s: float) -> None:
     """Let the first rebalance go wrong; `stall_s` is how long an answer does not come."""
-    stack = [trouble]
+    owner, name = _WHERE[trouble]
+    ask = getattr(owner, name)
+    left = [trouble]
 
-    if trouble is GroupTrouble.SYNC_FAILS:
-        sync = CoordinatorGroupRebalance._send_sync_group_request
-
-        async def syncing(rebalance: Any, request: Any) -> Any:
-            if stack:
-                stack.pop()
+    async def asking(*arguments: Any) -> Any:
+        if left:
+            say(left.pop())
+            if trouble is GroupTrouble.SYNC_FAILS:
                 raise UnknownError
-            return await sync(rebalance, request)
-
-        patch.object(CoordinatorGroupRebalance, "_send_sync_group_request", syncing).start()
-        return
-    fetch = GroupCoordinator.fetch_committed_offsets
-
-    async def fetching(coordinator: Any, partitions: Any) -> Any:
-        if stack:
-            stack.pop()
             await asyncio.sleep(stall_s)
-        return await fetch(coordinator, partitions)
+        return await ask(*arguments)
 
-    patch.object(GroupCoordinator, "fetch_committed_offsets", fetching).start()
+    patch.object(owner, name, asking).start()
+
+
+_WHERE = {
+    GroupTrouble.SYNC_FAILS: (CoordinatorGroupRebalance, "_send_sync_group_request"),
+    GroupTrouble.SYNC_STALLS: (CoordinatorGroupRebalance, "_send_sync_group_request"),
+    GroupTrouble.OFFSETS_STALL: (GroupCoordinator, "_do_fetch_commit_offsets"),
+}
+
+
+def say(moment: str) -> None:
+    """Say in the log that it has come: a fault that never struck shows nothing."""
+    sys.stderr.write(f"{MARK}{moment}\n")
+
+
+def has_come(moment: str, log: Path) -> bool:
+    """Say whether the worker with this log met it."""
+    return f"{MARK}{moment}\n" in log.read_text(errors="replace")
