@@ -19,6 +19,7 @@ from aiokafka.errors import KafkaError
 
 from streams.custody import Custody, Refusal, refuse
 from streams.hosting import DataLost, Progress, Tally, Wiring
+from streams.lostruns import LostRuns
 from streams.snapshots import Place, Shelf, Snapshot
 from streams.uptake import take_up_state
 from streams.watchdog import PartitionSigns
@@ -32,9 +33,6 @@ if TYPE_CHECKING:
 
 SNAPSHOT_BYTES_PER_S = 4_000_000
 """What a partition may spend on snapshots: a state larger than this times the interval is written less often."""
-
-_SEEK_AGAIN_S = 5.0
-_SEEKS_MAX = 10
 
 _log = logging.getLogger(__name__)
 
@@ -69,6 +67,7 @@ class Custodian:
         self._wirings = {wiring.topic: wiring for wiring in wirings}
         self._links = links
         self._reader = reader
+        self._lost = LostRuns(links.ends, reader, self.tally)
         self._clock = clock
         self._held: dict[Place, Custody] = {}
 
@@ -143,18 +142,8 @@ class Custodian:
             heard_s=time.monotonic(),
             durable_offset=None if snapshot is None else snapshot.next_offset,
         )
-        self._skip_missing(held, start)
+        self._lost.skip_missing(held, start)
         return held
-
-    def _skip_missing(self, held: Custody, start: int) -> bool:
-        """Go on at the start of the log if that is past where we should go on; say whether it is."""
-        missing = start - held.next_offset
-        if missing <= 0:
-            return False
-        self.tally.missing += missing
-        held.next_offset = start
-        _log.error("%s: %d records were deleted before they were read: retention is too short", held.place, missing)
-        return True
 
     async def let_go(self, timeout_s: float) -> None:
         """Give all partitions up. Last snapshots are written as far as time allows: an older one serves as well."""
@@ -184,7 +173,7 @@ class Custodian:
             if refusal is Refusal.REPEAT:
                 self.tally.repeats += 1
             elif refusal is Refusal.JUMP:
-                await self._go_back(held, fetched.first_offset)
+                await self._lost.go_back(held, fetched.first_offset)
             else:
                 for chunk in fetched.chunks(held.next_offset):
                     if not await self._feed(held, chunk):
@@ -213,6 +202,7 @@ class Custodian:
                     held.resting = False
                     held.sought_s = time.monotonic()  # what was under way before it rested may still arrive
                     await self._reader.take_up(held.place, held.next_offset)
+                await self._lost.ask_again(held, time.monotonic())
 
     async def _let(self, held: Custody, act: Callable[[], list[Outgoing]]) -> None:
         """Let a stage act and send what follows. Broken off in between, its state must never be written down."""
@@ -232,21 +222,6 @@ class Custodian:
         if reason is not None:
             held.spoilt = True
             self._reader.fail(reason)
-
-    async def _go_back(self, held: Custody, arrived: int) -> None:
-        now_s = time.monotonic()
-        if held.sought_s is not None and now_s - held.sought_s < _SEEK_AGAIN_S:
-            return  # on its way: what was under way before the seek still arrives
-        if held.sought_s is not None:
-            starts = await self._links.ends.first([held.place])
-            if self._skip_missing(held, starts[held.place]):
-                held.seeks = 0
-        held.sought_s = now_s
-        held.seeks += 1
-        if held.seeks > _SEEKS_MAX:
-            raise DataLost(f"{held.place}: asked for offset {held.next_offset}, got {arrived}, {_SEEKS_MAX} times over")
-        self.tally.jumps += 1
-        await self._reader.take_up(held.place, held.next_offset)
 
     # Snapshots and ends.
 

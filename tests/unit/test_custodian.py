@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 import pytest
+from aiokafka.errors import KafkaConnectionError
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from aiokafka.record.memory_records import MemoryRecords
 
-from streams import custodian
+from streams import lostruns
 from streams.custodian import Custodian, Links
 from streams.fetches import Fetched
 from streams.hosting import DataLost, Wiring
@@ -191,8 +192,46 @@ async def test_a_lost_run_is_read_again_and_asked_for_once() -> None:
     assert keeper.tally.jumps == 1
 
 
+async def test_the_last_run_of_all_is_asked_for_again_when_nothing_shows_that_it_is_lost() -> None:
+    kafka = Kafka(end=5)
+    keeper = await restored(kafka)
+    await keeper.take(run(0, 5))
+    kafka.end = 9
+    await keeper.ask_ends()
+    await keeper.beat()
+    assert kafka.log.count("seek numbers[0] 5") == 0, "it may be on its way"
+    keeper._held[PLACE].moved_s -= lostruns._STANDSTILL_S
+    for _ in range(3):
+        await keeper.beat()
+    assert kafka.log.count("seek numbers[0] 5") == 1, "and now it may be on its way again"
+    keeper._held[PLACE].sought_s = 0.0
+    kafka.start = 7  # what we wait for will never come
+    await keeper.beat()
+    assert kafka.log.count("seek numbers[0] 7") == 1
+    assert (keeper.tally.jumps, keeper.tally.missing) == (2, 2)
+    await keeper.take(run(7, 9))
+    keeper._held[PLACE].moved_s -= lostruns._STANDSTILL_S
+    await keeper.beat()
+    assert keeper.tally.jumps == 2, "nothing waits"
+
+
+async def test_a_standstill_while_no_broker_answers_is_no_loss() -> None:
+    kafka = Kafka(end=5)
+    keeper = await restored(kafka)
+
+    async def away(_places: Sequence[Place]) -> Mapping[Place, int]:
+        raise KafkaConnectionError
+
+    kafka.first = away  # type: ignore[method-assign]
+    for _ in range(30):
+        keeper._held[PLACE].moved_s = keeper._held[PLACE].sought_s = 0.0
+        await keeper.beat()
+    assert keeper.tally.jumps == 0
+    assert kafka.failed == []
+
+
 async def test_records_that_were_deleted_are_counted_and_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(custodian, "_SEEK_AGAIN_S", 0.0)
+    monkeypatch.setattr(lostruns, "_SEEK_AGAIN_S", 0.0)
     kafka = Kafka(end=30)
     keeper = await restored(kafka)
     await keeper.take(run(0, 5))
@@ -204,7 +243,7 @@ async def test_records_that_were_deleted_are_counted_and_passed_over(monkeypatch
 
 
 async def test_an_offset_that_never_comes_ends_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(custodian, "_SEEK_AGAIN_S", 0.0)
+    monkeypatch.setattr(lostruns, "_SEEK_AGAIN_S", 0.0)
     keeper = await restored(Kafka(end=30))
     for _ in range(10):
         await keeper.take(run(9, 20))

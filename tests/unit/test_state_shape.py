@@ -11,8 +11,7 @@ from __future__ import annotations
 import json
 from base64 import b64decode, b64encode
 from pathlib import Path
-
-import pytest
+from typing import TYPE_CHECKING
 
 from alerts.records import encode
 from streams.desk_stage import DeskStage
@@ -22,6 +21,9 @@ from streams.source_stage import Ways
 from tests.alerting import START_MS, history
 from tests.staging import Pipeline, call, chunk, heartbeat
 from tests.unit.test_desk_stage import Ear
+
+if TYPE_CHECKING:
+    import pytest
 
 STATES = Path(__file__).parents[1] / "data" / "states" / f"schema-{SCHEMA}.json"
 RULES = """
