@@ -15,6 +15,8 @@ from tests.parts.kafka import Kafka
 SESSION_S = 6.0  # a dead worker is noticed sooner than as shipped
 FAULTS = [
     "one worker, three, one",
+    "worker killed between alert and snapshot",
+    "SyncGroup answered with an error",
     "broker killed",
     "all sent again, worker killed",
     "records of 1 to 20 MiB",
