@@ -12,7 +12,7 @@ from aiokafka.errors import KafkaConnectionError
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from aiokafka.record.memory_records import MemoryRecords
 
-from streams import lostruns
+from streams import custodian, lostruns
 from streams.custodian import Custodian, Links
 from streams.fetches import Fetched
 from streams.hosting import DataLost, Wiring
@@ -319,6 +319,19 @@ async def test_a_state_of_another_shape_is_refused_in_words(blob: bytes) -> None
     with pytest.raises(SnapshotError, match=r"if another version wrote it, run that one; another group") as refused:
         await restored(kafka)
     assert str(refused.value).startswith("numbers[0]: the stage does not take its snapshot up: ")
+
+
+async def test_a_large_state_is_written_less_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(custodian, "SNAPSHOT_BYTES_PER_S", 0.001)  # so that a state of some bytes is large
+    kafka = Kafka(end=9)
+    keeper = await restored(kafka)
+    await keeper.take(run(0, 5))
+    await keeper.write_snapshots()
+    await keeper.take(run(5, 9))
+    await keeper.write_snapshots()
+    assert [snapshot.next_offset for snapshot in kafka.written] == [5], "its turn has not come"
+    await keeper.let_go(1)
+    assert [snapshot.next_offset for snapshot in kafka.written] == [5, 9], "the last one is written all the same"
 
 
 async def test_how_old_the_saved_state_is() -> None:
