@@ -39,7 +39,7 @@ def main() -> int:
         with Kafka(folder) if number == 1 else Cluster(folder) as kafka:
             campaign = Campaign(kafka, folder, seed, Changes(session_s=session_s, mutation=mutation), say=click.echo)
             found = campaign.run(names, minutes=minutes)
-        tables.append(rows(campaign, found, minutes))
+        tables.append(rows(campaign, found, names, minutes))
         click.echo(tables[-1])
         for problem in found.problems:
             click.echo(f"PROBLEM {problem}")
