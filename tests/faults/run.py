@@ -2,8 +2,9 @@
 
 A first run breaks workers and a single broker, a second one workers and a Kafka of three brokers with three copies of
 everything; BROKERS=1 or BROKERS=3 chooses one of them. Workers run as shipped; SESSION=6 lets dead ones be noticed
-sooner, so that more faults fit into the time. FAULT="…;…" names the faults to strike, in this order and no others.
-MUTATION=forget-ids puts a mistake into the workers: it must fail. DOCS=1 writes the tables into docs/reliability.md.
+sooner, so that more faults fit into the time. FAULT="…;…" names the faults to strike, in this order and no others;
+FAULT=all strikes each once. MUTATION=forget-ids puts a mistake into the workers: it must fail. DOCS=1 writes the tables
+into docs/reliability.md.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from pathlib import Path
 import click
 
 from tests.faults.campaign import Campaign
+from tests.faults.chaos import faults_on
 from tests.faults.table import rows, write
 from tests.faults.worker import Changes, Mutation
 from tests.parts.cluster import REPLICAS, Cluster
@@ -38,7 +40,7 @@ def main() -> int:
         click.echo(f"{told}, logs in {folder}")
         with Kafka(folder) if number == 1 else Cluster(folder) as kafka:
             campaign = Campaign(kafka, folder, seed, Changes(session_s=session_s, mutation=mutation), say=click.echo)
-            found = campaign.run(names, minutes=minutes)
+            found = campaign.run(_each(names, kafka, seed), minutes=minutes)
         tables.append(rows(campaign, found, names, minutes))
         click.echo(tables[-1])
         for problem in found.problems:
@@ -47,6 +49,15 @@ def main() -> int:
     if os.environ.get("DOCS") and is_good:
         write("\n\n".join(tables))
     return 0 if is_good else 1
+
+
+def _each(names: list[str], kafka: Kafka | Cluster, seed: int) -> list[str]:
+    """Name each fault, in an order of chance, where all are meant."""
+    if names != ["all"]:
+        return names
+    each = list(faults_on(kafka))
+    random.Random(seed).shuffle(each)
+    return each
 
 
 if __name__ == "__main__":

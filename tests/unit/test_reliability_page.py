@@ -28,5 +28,5 @@ def test_every_test_it_names_is_there() -> None:
 
 def test_the_faults_of_its_examples_are_known() -> None:
     told = {name for names in re.findall(r'FAULT="([^"]+)"', PAGE) for name in names.split(";")}
-    assert told
-    assert told <= FAULTS
+    assert told - {"…"}
+    assert told <= FAULTS | {"…"}
