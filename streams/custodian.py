@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from streams.snapshots import SnapshotStore
     from streams.stage import Chunk, Outgoing
 
-SNAPSHOT_BYTES_PER_S = 4_000_000
+SNAPSHOT_BYTES_PER_S = 1_000_000
 """What a partition may spend on snapshots: a state larger than this times the interval is written less often."""
 
 _log = logging.getLogger(__name__)

@@ -10,12 +10,12 @@ from typing import Any, cast
 import pytest
 from aiokafka.errors import KafkaConnectionError
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
-from aiokafka.record.memory_records import MemoryRecords
 
 from streams import custodian, lostruns
 from streams.custodian import Custodian, Links
 from streams.fetches import Fetched
 from streams.hosting import DataLost, Wiring
+from streams.recordbatches import KeptRecords
 from streams.snapshots import Place, Shelf, Snapshot, SnapshotError, pack
 from streams.stage import Outgoing
 from tests.wire.counting import CountingStage
@@ -87,7 +87,7 @@ def run(first: int, end: int, value: bytes = b"1") -> Fetched:
         builder.append(offset, 0, None, value, [])
     built = bytearray(builder.build())
     built[:8] = first.to_bytes(8, "big")  # not part of the checksum
-    return Fetched(*PLACE, first, end, [MemoryRecords(bytes(built)).next_batch()])
+    return Fetched(*PLACE, first, end, [KeptRecords(bytes(built)).take()])
 
 
 async def restored(kafka: Kafka) -> Custodian:
