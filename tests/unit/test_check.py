@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from detectors.rules import Condition, Kind, Measure, Op, Rule
+from detectors.checker import check_rules
+from detectors.rules import Condition, Kind, Measure, Op, Part, Rule
+from detectors.vocabulary import Field, FieldType, Stream, declare
 from streams.commands.check import command
 from streams.rulefile import load
 from tests.conftest import DATA
@@ -17,6 +19,7 @@ from tests.conftest import DATA
 BAD = DATA / "rules" / "bad"
 GOOD = DATA / "rules" / "good"
 CASES = sorted(path.name.removesuffix(".yaml") for path in BAD.iterdir() if path.suffix == ".yaml" or path.is_dir())
+SIZE = Field(FieldType.NUMBER)
 SHIPPED = Path(__file__).parents[2] / "rules"
 
 
@@ -99,6 +102,24 @@ MEASURES = {
     "stream: agents\nmeasure: {now: count}": Measure(Kind.NOW_COUNT),
     "stream: network\nmeasure: {now: sum, field: users}": Measure(Kind.NOW_SUM, "users"),
     "stream: network\nmeasure: {field: outlet, now: distinct}": Measure(Kind.NOW_DISTINCT, "outlet"),
+    "stream: calls\nmeasure: {quantile: wait_s, q: 0.95}": Measure(Kind.QUANTILE, "wait_s", q=0.95),
+    "stream: complaints\nmeasure: {per: 100, ratio: {of: {}, to: {stream: shipments, where: {step: in}}}}": Measure(
+        Kind.RATIO,
+        of=Part("complaints", (), Measure(Kind.COUNT)),
+        to=Part("shipments", (Condition("step", Op.IN, ("in",)),), Measure(Kind.COUNT)),
+        per=100.0,
+    ),
+    "stream: claims\nmeasure: {ratio: {of: {measure: {sum: paid}}, to: {measure: {sum: premium}}}}": Measure(
+        Kind.RATIO,
+        of=Part("claims", (), Measure(Kind.SUM, "paid")),
+        to=Part("claims", (), Measure(Kind.SUM, "premium")),
+    ),
+    "stream: complaints\nmeasure: {growth: {distinct: customer}, against: 7d}": Measure(
+        Kind.GROWTH, base=Measure(Kind.DISTINCT, "customer"), span_ms=604_800_000
+    ),
+    "stream: calls\nmeasure: {unmatched: share, in: {stream: complaints}, on: customer, within: 30m}": Measure(
+        Kind.UNMATCHED_SHARE, "customer", to=Part("complaints"), span_ms=1_800_000
+    ),
 }
 
 
@@ -234,3 +255,19 @@ def test_a_path_that_does_not_exist_is_wrong_usage() -> None:
     answer = CliRunner().invoke(command, ["nowhere.yaml"])
     assert answer.exit_code == 2
     assert "nowhere.yaml" in answer.stderr
+
+
+def test_a_field_that_two_streams_know_by_different_types_tells_no_series_apart() -> None:
+    """Of the shipped streams none do; a site's own may."""
+    streams = {one.name: one for one in (declare("calls", "", "size"), Stream("lockers", {"size": SIZE}))}
+    given = {
+        "id": "r",
+        "title": {"en": "R", "zh": "某"},
+        "stream": "calls",
+        "measure": {"ratio": {"of": {}, "to": {"stream": "lockers"}}},
+        "by": ["size"],
+        "levels": {"red": 1},
+    }
+    (problem,) = check_rules({"rules": [given]}, streams).problems
+    assert problem.path == ("rules", 0, "by", 0)
+    assert problem.message == '"size" is a string in stream calls and a number in lockers'
