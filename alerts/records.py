@@ -25,7 +25,8 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 _EXACT_MAX = 2**53  # a greater float no longer names one integer
 
-_DEFAULT_SUMMARY: Mapping[str, str] = {"en": "{key}: {value}", "zh": "{key}：{value}"}
+DEFAULT_SUMMARY: Mapping[str, str] = {"en": "{key}: {value}", "zh": "{key}：{value}"}
+"""What a rule says happened that does not say it itself."""
 
 
 class AlertRecord(msgspec.Struct, frozen=True):
@@ -158,7 +159,7 @@ def _scalar(value: Scalar) -> Scalar:
 
 
 def _summary(rule: Rule, key: Mapping[str, Scalar], transition: Transition, value: float | None) -> dict[str, str]:
-    templates = in_languages(rule.summary) if rule.summary else _DEFAULT_SUMMARY
+    templates = in_languages(rule.summary) if rule.summary else DEFAULT_SUMMARY
     return {
         language: fill(
             templates[language],
