@@ -9,7 +9,7 @@ from typing import Any, TypeGuard
 
 from detectors.conditions import read_field, read_where
 from detectors.grading import read_clear, read_direction, read_levels, read_min_events, read_times
-from detectors.hours import HERE, Site
+from detectors.hours import HERE, Almanac
 from detectors.measures import read_measure
 from detectors.occasions import read_quiet, read_when
 from detectors.places import Place, Problem, describe, quoted
@@ -41,7 +41,7 @@ class Checked:
     problems: tuple[Problem, ...]
 
 
-def check_rules(document: object, streams: Mapping[str, Stream] = STREAMS, site: Site = HERE) -> Checked:
+def check_rules(document: object, streams: Mapping[str, Stream] = STREAMS, almanac: Almanac = HERE) -> Checked:
     """Check a whole rule file. That ids are unique is for the caller to see, who knows the other files too.
 
     >>> [problem.message for problem in check_rules({"version": 1, "rulez": []}).problems]
@@ -55,7 +55,7 @@ def check_rules(document: object, streams: Mapping[str, Stream] = STREAMS, site:
     ids: dict[int, str] = {}
     places = entries["rules"].items("a list of rules") if "rules" in entries else None
     for index, place in enumerate(places or []):
-        rule = _read_rule(place, streams, site)
+        rule = _read_rule(place, streams, almanac)
         if rule is not None:
             good[index] = rule
         if isinstance(place.value, dict) and _is_id(place.value.get("id")):
@@ -72,7 +72,7 @@ def _is_id(value: object) -> TypeGuard[str]:
     return isinstance(value, str) and _ID.fullmatch(value) is not None
 
 
-def _read_rule(place: Place, streams: Mapping[str, Stream], site: Site) -> Rule | None:
+def _read_rule(place: Place, streams: Mapping[str, Stream], almanac: Almanac) -> Rule | None:
     """Read one rule to its end, whatever is wrong on the way; give it only if nothing is."""
     before = len(place.problems)
     parts = place.keys(RULE_KEYS, required=REQUIRED, wanted="a rule, as a mapping")
@@ -80,7 +80,7 @@ def _read_rule(place: Place, streams: Mapping[str, Stream], site: Site) -> Rule 
         return None
     name = parts["stream"].choice(streams, "stream") if "stream" in parts else None
     below = "direction" in parts and read_direction(parts["direction"])
-    settings: dict[str, Any] = {"stream": name, "below": below, "site": site, **read_times(parts, place)}
+    settings: dict[str, Any] = {"stream": name, "below": below, "almanac": almanac, **read_times(parts, place)}
     if name is not None:
         settings |= _read_each(parts, _readers_of_events(streams[name]))
     measure = settings.get("measure")

@@ -19,14 +19,14 @@ _STEP_MINUTES = 30  # the clocks of every zone of today change at a full or a ha
 
 
 @dataclass(frozen=True, slots=True)
-class Site:
-    """What the clock and the calendar are like at the site."""
+class Almanac:
+    """What the clock and the days are like at the site: its time zone, and which days are holidays."""
 
     zone: str = "Asia/Shanghai"
     holidays: frozenset[date] = frozenset()
 
 
-HERE = Site()
+HERE = Almanac()
 """The site, where nothing is said about it."""
 
 
@@ -76,10 +76,10 @@ class Span:
 class Schedule:
     """Which of several spans holds at a time: the first that does, counted from 1; 0 where none does."""
 
-    def __init__(self, spans: Sequence[Span], site: Site) -> None:
+    def __init__(self, spans: Sequence[Span], almanac: Almanac) -> None:
         self._spans = spans
-        self._holidays = site.holidays
-        self._zone = _zone(site.zone)
+        self._holidays = almanac.holidays
+        self._zone = _zone(almanac.zone)
         edges = {minute % MINUTES_A_DAY for span in spans for hours in span.hours for minute in hours}
         self._edges = sorted(edges.union(range(0, MINUTES_A_DAY, _STEP_MINUTES)))
 
@@ -91,7 +91,7 @@ class Schedule:
     def until(self, time_ms: int) -> int:
         """Give a time up to which (itself excluded) the same span holds: the next change, or about a day on.
 
-        >>> night = Schedule([Span(hours=((22 * 60, 6 * 60),))], Site("UTC"))
+        >>> night = Schedule([Span(hours=((22 * 60, 6 * 60),))], Almanac("UTC"))
         >>> night.at(0), night.until(0) // 3_600_000, night.until(6 * 3_600_000) // 3_600_000
         (1, 6, 22)
         """
@@ -112,10 +112,10 @@ class Schedule:
         return datetime.fromtimestamp(time_ms // 1000, self._zone)
 
 
-def holds_at(spans: Sequence[Span], site: Site, time_ms: int) -> bool:
+def holds_at(spans: Sequence[Span], almanac: Almanac, time_ms: int) -> bool:
     """Say whether any of the spans holds at a time."""
-    local = datetime.fromtimestamp(time_ms // 1000, _zone(site.zone))
-    return any(span.holds(local, site.holidays) for span in spans)
+    local = datetime.fromtimestamp(time_ms // 1000, _zone(almanac.zone))
+    return any(span.holds(local, almanac.holidays) for span in spans)
 
 
 @lru_cache(maxsize=64)

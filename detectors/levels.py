@@ -46,7 +46,7 @@ class Levels:
         self._rule = rule
         # `below` is `above` with the sign turned: −value ≥ −threshold.
         self._sign = -1.0 if rule.below else 1.0
-        self._schedule = Schedule([block.span for block in rule.when], rule.site) if rule.when else None
+        self._schedule = Schedule([block.span for block in rule.when], rule.almanac) if rule.when else None
         self.border_ms = -FOREVER if rule.when else FOREVER  # the first boundary at which thresholds may be others
         self._take_block(0)
         self.rank = np.zeros(0, np.int64)

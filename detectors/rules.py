@@ -10,7 +10,7 @@ from datetime import date
 from enum import Enum
 from functools import cached_property
 
-from detectors.hours import HERE, Site, Span
+from detectors.hours import HERE, Almanac, Span
 
 Scalar = str | float | bool
 
@@ -80,7 +80,7 @@ class Rule:
 
     `levels` goes from the mildest to the worst, as (name, threshold); `texts` keeps what people read
     (`title`, `summary`, `action`: language → template) and `notify`, `notice`, `quiet` and `targets`, which `alerts`
-    reads. Of several blocks in `when` the first that holds counts; hours and days are those of `site`.
+    reads. Of several blocks in `when` the first that holds counts; hours and days are those of `almanac`.
     """
 
     id: str
@@ -105,12 +105,12 @@ class Rule:
     when: tuple[Block, ...] = ()
     quiet: tuple[Span, ...] = ()
     targets: Mapping[str, float] = field(default_factory=dict)
-    site: Site = HERE
+    almanac: Almanac = HERE
 
     @cached_property
     def fingerprint(self) -> str:
         """Name the arithmetic of this rule: state and partials of another fingerprint are not its own."""
-        apart = {"title", "summary", "action", "notify", "notice", "quiet", "targets", "site"}
+        apart = {"title", "summary", "action", "notify", "notice", "quiet", "targets", "almanac"}
         meaning = {name: value for name, value in asdict(self).items() if name not in apart}
         text = json.dumps(meaning, default=_plain, sort_keys=True, ensure_ascii=False)
         return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()

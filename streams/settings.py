@@ -16,7 +16,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from detectors.durations import parse_duration
-from detectors.hours import Site
+from detectors.hours import Almanac
 from detectors.places import describe, quoted, suggest
 from detectors.vocabulary import STREAMS
 from streams.security import Security
@@ -180,9 +180,9 @@ class Settings(BaseSettings):
     receivers: Mapping[str, tuple[str, ...]] = {}  # receiver of a rule's `notify` → channels; not named: all
 
     @property
-    def site(self) -> Site:
+    def almanac(self) -> Almanac:
         """The site's clock and calendar, as rules need them."""
-        return Site(self.zone, frozenset(self.holidays))
+        return Almanac(self.zone, frozenset(self.holidays))
 
     @classmethod
     def settings_customise_sources(

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from detectors.durations import parse_duration
-from detectors.hours import Site
+from detectors.hours import Almanac
 from detectors.places import Problem, quoted, suggest
 from detectors.rules import Rule, Scalar
 from detectors.testfile import REPEAT_KEYS, moment_of, to_ms
@@ -57,14 +57,14 @@ class CaseFile:
     problems: list[Located] = field(default_factory=list)
 
 
-def read_cases(path: Path, site: Site) -> CaseFile:
+def read_cases(path: Path, almanac: Almanac) -> CaseFile:
     """Read a file that `tocsin check` finds nothing wrong with, and the rules it names, which lie beside it.
 
-    The file may say its own zone and holidays, in place of those of `site`.
+    The file may say its own zone and holidays, in place of those of `almanac`.
     """
     document = read_yaml(path)
     data: Any = document.data
-    found = load([path.parent / name for name in data["rules"]], site=_site(data, site))
+    found = load([path.parent / name for name in data["rules"]], almanac=_almanac(data, almanac))
     file = CaseFile(path, {rule.id: rule for rule in found.rules}, problems=list(found.problems))
     for index, test in enumerate(data["tests"]):
         reader = _Reader(document, ("tests", index), test, file)
@@ -74,9 +74,9 @@ def read_cases(path: Path, site: Site) -> CaseFile:
     return file
 
 
-def _site(data: Mapping[str, Any], site: Site) -> Site:
-    holidays = frozenset(map(date.fromisoformat, data["holidays"])) if "holidays" in data else site.holidays
-    return Site(data.get("zone", site.zone), holidays)
+def _almanac(data: Mapping[str, Any], almanac: Almanac) -> Almanac:
+    holidays = frozenset(map(date.fromisoformat, data["holidays"])) if "holidays" in data else almanac.holidays
+    return Almanac(data.get("zone", almanac.zone), holidays)
 
 
 @dataclass(slots=True)
@@ -169,7 +169,7 @@ def _line(number: int, time_ms: int, stream: str, fields: Mapping[str, Any]) -> 
     return msgspec.json.encode({"id": f"{number:07}", **own, "stream": stream, "time": time_ms / 1000})
 
 
-def files_of(paths: Sequence[Path], site: Site) -> tuple[tuple[Path, ...], tuple[Located, ...]]:
+def files_of(paths: Sequence[Path], almanac: Almanac) -> tuple[tuple[Path, ...], tuple[Located, ...]]:
     """Find the files of tests among files and folders, and everything that is wrong with what lies there."""
-    found = load(paths, site=site)
+    found = load(paths, almanac=almanac)
     return found.test_files, found.problems

@@ -84,7 +84,7 @@ def value_at(rule: Rule, key: tuple[Any, ...], events: Sequence[Event], t: int) 
 
 def thresholds_at(rule: Rule, t: int) -> list[float]:
     """Walk the blocks of `when` in their order: the first that holds at t, by the clock on the site's wall."""
-    wall = datetime.fromtimestamp(t / 1000, ZoneInfo(rule.site.zone)).replace(tzinfo=None)
+    wall = datetime.fromtimestamp(t / 1000, ZoneInfo(rule.almanac.zone)).replace(tzinfo=None)
     for block in rule.when:
         span = block.span
         # Each day's stretches of time, from yesterday's on, for a night that began yesterday still goes on.
@@ -93,7 +93,7 @@ def thresholds_at(rule: Rule, t: int) -> list[float]:
             day = midnight.date()
             if span.days and day.weekday() not in span.days:
                 continue
-            if span.holiday is not None and span.holiday != (day in rule.site.holidays):
+            if span.holiday is not None and span.holiday != (day in rule.almanac.holidays):
                 continue
             if span.dates and not any(first <= day <= last for first, last in span.dates):
                 continue

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from streams.commands.options import at_site, site_of
+from streams.commands.options import almanac_of, with_settings
 
 if TYPE_CHECKING:
     from streams.rulefile import RuleSet
@@ -26,7 +26,7 @@ SOURCE_LEN_MAX = 160
 @click.argument("rules", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
 @click.option("--output", type=click.Choice(["text", "json"]), default="text", help="How the answer is written.")
 @click.option("--effective", is_flag=True, help="Write every rule with its defaults filled in, if nothing is wrong.")
-@at_site
+@with_settings
 @click.option("--quiet", is_flag=True, help="Write nothing to standard error.")
 @click.pass_context
 def command(
@@ -49,10 +49,10 @@ def command(
     """
     from streams.rulefile import load
 
-    site = site_of(context, settings)
-    found = load(rules, site=site)
+    almanac = almanac_of(context, settings)
+    found = load(rules, almanac=almanac)
     if effective and not found.problems:
-        click.echo(_effective(found, site.zone, output), nl=False)
+        click.echo(_effective(found, almanac.zone, output), nl=False)
     elif output == "json":
         click.echo(_as_json(found))
     else:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from streams.commands.options import at_site, site_of
+from streams.commands.options import almanac_of, with_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("tests", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
 @click.option("--output", type=click.Choice(["text", "json"]), default="text", help="How the answer is written.")
-@at_site
+@with_settings
 @click.option("--quiet", is_flag=True, help="Write nothing to standard error but mistakes in the files.")
 @click.pass_context
 def command(
@@ -42,13 +42,13 @@ def command(
     """
     from streams.testcases import files_of, read_cases
 
-    site = site_of(context, settings)
-    paths, problems = files_of(tests, site)
+    almanac = almanac_of(context, settings)
+    paths, problems = files_of(tests, almanac)
     _stop_at(context, problems)
     if not paths:
         click.echo(f"tocsin test: no tests in {', '.join(map(str, tests))}: they have `tests:` at their top", err=True)
         context.exit(2)
-    files = [read_cases(path, site) for path in paths]
+    files = [read_cases(path, almanac) for path in paths]
     _stop_at(context, dict.fromkeys(problem for file in files for problem in file.problems))
     try:
         outcomes = _run(files, quiet=quiet)

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from detectors.hours import Schedule, Site, Span, holds_at
+from detectors.hours import Almanac, Schedule, Span, holds_at
 from detectors.rules import Block, Kind, Measure, Rule
 from tests import oracle
 from tests.builders import run
@@ -42,7 +42,7 @@ def dense_blocks(random: Random, rule: Rule, start_ms: int) -> Rule:
         factor = random.choice([0.4, 0.7, 1.5, 3])
         blocks.append(Block(span, tuple(threshold * factor for _, threshold in rule.levels)))
     holidays = frozenset([local.date()] if random.random() < 0.5 else [])
-    return replace(rule, when=tuple(blocks), site=Site("Asia/Shanghai", holidays))
+    return replace(rule, when=tuple(blocks), almanac=Almanac("Asia/Shanghai", holidays))
 
 
 @pytest.mark.parametrize("seed", range(40))
@@ -101,7 +101,7 @@ def test_holds_reach_back_over_the_border_to_what_was_entered_and_held_there() -
 
 def test_the_first_block_that_holds_counts() -> None:
     feast = Block(Span(holiday=True), (5.0, 6.0))
-    rule = standing(when=(feast, NIGHT), site=Site("UTC", frozenset([date(2026, 3, 1)])))
+    rule = standing(when=(feast, NIGHT), almanac=Almanac("UTC", frozenset([date(2026, 3, 1)])))
     events = [down(f"n{number}", START_MS + 21 * HOUR_MS) for number in range(5)]
     assert told_of(rule, events, 12 * HOUR_MS) == [
         (START_MS + 21 * HOUR_MS + 10_000, "yellow", 5.0),
@@ -113,7 +113,7 @@ def test_the_first_block_that_holds_counts() -> None:
 @pytest.mark.parametrize("around", ["2026-03-28", "2026-04-04", "2026-10-03", "2026-10-24", "2026-03-07", "2026-10-31"])
 def test_no_change_is_missed_when_the_clocks_are_put_forward_or_back(zone: str, around: str) -> None:
     spans = [Span(hours=((2 * 60 + 20, 2 * 60 + 40),)), Span(hours=((1 * 60 + 50, 3 * 60 + 10),), days=(6,))]
-    schedule = Schedule(spans, Site(zone))
+    schedule = Schedule(spans, Almanac(zone))
     time_ms = round(datetime.fromisoformat(around).replace(tzinfo=UTC).timestamp() * 1000)
     end_ms = time_ms + 60 * HOUR_MS
     changes = []
@@ -135,7 +135,7 @@ def test_a_night_belongs_to_the_day_on_which_it_begins() -> None:
     held = [
         hour
         for hour in range(72)
-        if holds_at(friday_night, Site("UTC"), round((friday + timedelta(hours=hour)).timestamp() * 1000))
+        if holds_at(friday_night, Almanac("UTC"), round((friday + timedelta(hours=hour)).timestamp() * 1000))
     ]
     assert held == list(range(22, 30))
 
@@ -145,4 +145,4 @@ def test_only_the_arithmetic_is_in_the_fingerprint() -> None:
     assert rule.fingerprint != standing().fingerprint
     assert rule.fingerprint == replace(rule, quiet=(Span(days=(6,)),), targets={"target": 1.0}).fingerprint
     # Next year's holidays do not make every rule begin anew.
-    assert rule.fingerprint == replace(rule, site=Site("UTC", frozenset([date(2027, 1, 1)]))).fingerprint
+    assert rule.fingerprint == replace(rule, almanac=Almanac("UTC", frozenset([date(2027, 1, 1)]))).fingerprint
