@@ -29,7 +29,8 @@ RULE_KEYS = (
 
 Reader = Callable[[Place], object]
 
-_ID = re.compile(r"[a-z0-9-]+", re.ASCII)
+ID = "[a-z0-9-]+"
+"""The pattern of an id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,7 @@ def _check_version(place: Place) -> None:
 
 
 def _is_id(value: object) -> TypeGuard[str]:
-    return isinstance(value, str) and _ID.fullmatch(value) is not None
+    return isinstance(value, str) and re.fullmatch(ID, value, re.ASCII) is not None
 
 
 def _read_rule(place: Place, streams: Mapping[str, Stream], almanac: Almanac) -> Rule | None:

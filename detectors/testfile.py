@@ -21,10 +21,9 @@ EXPECT_KEYS = ("rule", "key", "level", "at", "between")
 REPEAT_KEYS = ("every", "from", "to")
 
 _DATE = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
-_CLOCK = r"[0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,9})?)?"
-_TIME = re.compile(rf"{_DATE}[Tt ]{_CLOCK}(?:[Zz]|[+-][0-9]{{2}}:[0-9]{{2}})", re.ASCII)
+CLOCK = r"[0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,9})?)?"
+MOMENT = rf"{_DATE}[Tt ]{CLOCK}(?:[Zz]|[+-][0-9]{{2}}:[0-9]{{2}})"
 _SOME_DAY = datetime.fromisoformat("2026-03-01T00:00:00Z")
-_SHORT_TIME = re.compile(_CLOCK, re.ASCII)
 
 
 def is_test_file(document: object) -> TypeGuard[dict[str, object]]:
@@ -70,9 +69,9 @@ def moment_of(value: object, first: datetime | None = None) -> datetime | None:
     if not isinstance(value, str):
         return None
     text = value.upper()
-    if first is not None and _SHORT_TIME.fullmatch(text):
+    if first is not None and re.fullmatch(CLOCK, text, re.ASCII):
         text = f"{first.date().isoformat()}T{text}"
-    elif not _TIME.fullmatch(text):
+    elif not re.fullmatch(MOMENT, text, re.ASCII):
         return None
     try:
         moment = datetime.fromisoformat(text)

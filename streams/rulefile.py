@@ -32,8 +32,8 @@ def load(paths: Sequence[Path], streams: Mapping[str, Stream] = STREAMS, almanac
 
     A file with a top-level `tests:` holds tests of rules: it is checked as such and gives no rules. A map (top-level
     `events:`) that lies among them is passed over, but not one that is named. Hours and days in them are those of
-    `almanac`. Nothing is raised for what is in the files, or not there at all: it comes back as problems, sorted by file
-    and line.
+    `almanac`. Nothing is raised for what is in the files, or not there at all: it comes back as problems, sorted by
+    file and line.
     """
     rules: list[Rule] = []
     problems: list[Located] = []
