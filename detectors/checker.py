@@ -14,7 +14,7 @@ from detectors.measures import read_measure
 from detectors.occasions import read_quiet, read_when
 from detectors.places import Place, Problem, describe, quoted
 from detectors.rules import Rule
-from detectors.targets import read_targets
+from detectors.targets import read_targets, words_of
 from detectors.vocabulary import STREAMS, Stream
 from detectors.wording import SPOKEN, read_notify, read_texts
 
@@ -88,7 +88,7 @@ def _read_rule(place: Place, streams: Mapping[str, Stream], almanac: Almanac) ->
     settings |= _read_each(parts, {"targets": read_targets})
     targets: Mapping[str, float] = settings.get("targets", {})
     limit = targets.get("limit")
-    spoken = None if name is None else (*SPOKEN, *targets, *settings.get("by", ()))
+    spoken = None if name is None else (*SPOKEN, *words_of(targets), *settings.get("by", ()))
     settings |= _read_each(
         parts,
         {

@@ -21,6 +21,15 @@ def read_targets(place: Place) -> Mapping[str, float]:
     return {name: number for name, number in read.items() if number is not None}
 
 
+def words_of(targets: Mapping[str, float]) -> tuple[str, ...]:
+    """Name what texts may say of targets.
+
+    >>> words_of({"target": 0.995})
+    ('target', 'target_percent')
+    """
+    return tuple(word for name in targets for word in (name, f"{name}_percent"))
+
+
 def read_threshold(place: Place, limit: float | None) -> float | None:
     """Read a threshold: a number, or `80%` of the rule's limit, reckoned in decimals as people do."""
     part = re.fullmatch(PART, place.value, re.ASCII) if isinstance(place.value, str) else None

@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from alerts.records import DEFAULT_SUMMARY
+from alerts.records import default_summary
 from detectors.checker import RULE_KEYS, check_rules
 from detectors.durations import format_duration
 from detectors.places import printable
@@ -37,7 +37,7 @@ def effective(written: Mapping[str, Any], rule: Rule) -> dict[str, Any]:
         "where": {},
         "min_events": rule.min_events,
         "quiet": [],
-        "summary": dict(DEFAULT_SUMMARY),
+        "summary": dict(default_summary(rule)),
         "notify": {},
         **written,
         "by": list(rule.by),

@@ -81,6 +81,7 @@ class Service:
         self.metrics = Metrics(CollectorRegistry(), version=VERSION, streams=self.streams, channels=settings.channels)
         self.overview = Overview(rules, self.streams, Rates(self.metrics, _monotonic_ms), clock, settings.zone)
         self.metrics.show_levels(SeriesLevels(self.overview))
+        self.metrics.show_targets(lambda: self.rules)
         self.listeners = Listeners(Feed())
         self._zone = ZoneInfo(settings.zone)
         self._routing = Routing(channels=tuple(settings.channels), receivers=settings.receivers)

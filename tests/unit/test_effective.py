@@ -8,7 +8,7 @@ from pathlib import Path
 
 from click.testing import CliRunner
 
-from alerts.records import DEFAULT_SUMMARY
+from alerts.records import default_summary
 from streams.commands.check import command
 from streams.rulefile import load
 from tests.conftest import DATA
@@ -25,7 +25,7 @@ def test_the_effective_rules_are_the_same_rules(tmp_path: Path) -> None:
         again = load([path])
         assert again.problems == ()
         assert again.rules == tuple(
-            replace(rule, summary=rule.summary or DEFAULT_SUMMARY) for rule in load([folder]).rules
+            replace(rule, summary=rule.summary or default_summary(rule)) for rule in load([folder]).rules
         )
 
 
@@ -67,7 +67,7 @@ rules:
     - days: sat-sun
       levels: {{yellow: 90, red: 99}}
     quiet: []
-    summary: {{en: '{{key}}: {{value}}', zh: '{{key}}：{{value}}'}}
+    summary: {{en: '{{key}}: {{value}} (limit {{limit}})', zh: '{{key}}：{{value}}（上限 {{limit}}）'}}
     notify: {{}}
 """
     )
