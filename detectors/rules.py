@@ -107,6 +107,11 @@ class Rule:
     targets: Mapping[str, float] = field(default_factory=dict)
     almanac: Almanac = HERE
 
+    @property
+    def asks_for_holidays(self) -> bool:
+        """Whether it matters to this rule which days are holidays."""
+        return any(span.holiday is not None for span in (*(block.span for block in self.when), *self.quiet))
+
     @cached_property
     def fingerprint(self) -> str:
         """Name the arithmetic of this rule: state and partials of another fingerprint are not its own."""

@@ -58,7 +58,9 @@ def command(
     if output == "json":
         click.echo(_as_json(outcomes))
     else:
-        ink = _Ink(colour=sys.stdout.isatty() and "NO_COLOR" not in os.environ)
+        from streams.console import wants_colour
+
+        ink = _Ink(colour=wants_colour(sys.stdout, os.environ))
         for file in files:
             _tell_file(file, outcomes, ink)
     if not quiet:
