@@ -20,12 +20,16 @@ class Slot(Enum):
     TEXTS = "a name, or a list of names"
     TRUE = "true"
     MEASURE = "another measure of the same stream"
-    PART = "a measure of events of any stream: {stream: …, where: …, measure: …}"
+    OFFSET = "an offset from UTC"
+    SIDE = "a measure of events of any stream: {stream: …, where: …, measure: …}"
     EVENTS = "events of any stream: {stream: …, where: …}"
 
 
 Choice = tuple[str, ...]
 """Words of which one may stand there."""
+
+
+_AGO: Choice = ("1d", "7d")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +70,46 @@ FORMS = (
         {"field": Slot.FIELD},
         of_things=True,
     ),
+    Form("quantile", "a quantile of a field over the window", Slot.NUMBER_FIELD, {"q": Slot.FRACTION}),
+    Form(
+        "ratio",
+        "one measure divided by another, of any streams",
+        {"of": Slot.SIDE, "to": Slot.SIDE},
+        optional={"per": Slot.NUMBER},
+    ),
+    Form("growth", "a measure against itself at the same time before: 1 is the same", Slot.MEASURE, {"against": _AGO}),
+    Form(
+        "unmatched",
+        "events of which no event of another stream lies within reach",
+        ("count", "share", "total"),
+        {"in": Slot.EVENTS, "on": Slot.FIELD, "within": Slot.DURATION},
+    ),
+    Form("silent", "seconds since the last event of a series", Slot.TRUE),
+    Form(
+        "overdue",
+        "things that are over their time, or the longest of them",
+        ("count", "longest"),
+        {"from": Slot.TEXTS, "until": Slot.TEXTS, "limit": Slot.DURATION},
+        {"at": Slot.NUMBER, "calendar": Slot.TEXT, "name_worst": Slot.TRUE},
+        of_things=True,
+    ),
+    Form(
+        "unusual",
+        "how far a measure is from the usual for this hour and weekday, as -log10 of the chance",
+        Slot.MEASURE,
+        optional={"side": ("high", "low"), "offset": Slot.OFFSET},
+    ),
+    Form("forecast", "what a measure will be if its trend goes on", Slot.MEASURE, {"ahead": Slot.DURATION}),
+    Form("drop", "how far a measure has fallen from its own usual", Slot.MEASURE, {"against": Slot.DURATION}),
+    Form("new", "values of a field that were not seen before", Slot.FIELD, {"within": Slot.DURATION}),
+    Form(
+        "service_level_ahead",
+        "the share of calls that will be answered in time (Erlang C)",
+        Slot.DURATION,
+        {"within": Slot.DURATION},
+    ),
 )
+"""All forms there are; a schema has those of the measures that this version computes."""
 
 
 def forms_of(name: str) -> tuple[Form, ...]:

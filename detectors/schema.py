@@ -6,7 +6,7 @@ or an id is unique only `tocsin check` sees. Draft 7, which editors know best.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from detectors.checker import ID, REQUIRED, RULE_KEYS, VERSION
@@ -56,8 +56,8 @@ SAYS: Mapping[str, str] = {
 """What an editor shows beside each key of a rule."""
 
 
-def schema_of_rules(streams: Mapping[str, Stream] = STREAMS) -> Schema:
-    """Make the schema of a rule file for these streams."""
+def schema_of_rules(streams: Mapping[str, Stream] = STREAMS, measures: Iterable[str] = MEASURES) -> Schema:
+    """Make the schema of a rule file for these streams and measures."""
     return {
         "$schema": DRAFT,
         "title": "Tocsin rules",
@@ -74,10 +74,10 @@ def schema_of_rules(streams: Mapping[str, Stream] = STREAMS) -> Schema:
                 "then": {"maxProperties": 1},
             },
             "span": {**_object(_span()), "minProperties": 1},
-            "part": _of_stream(streams, {"measure": {}}, ["stream", "measure"]),
-            "events": _of_stream(streams, {}, ["stream"]),
+            "events": {**_of_stream(streams, ("where",)), "required": ["stream"]},
+            **{f"side-{name}": _of_stream(streams, ("where", "measure"), name) for name in streams},
             **{f"where-{name}": _where(stream) for name, stream in streams.items()},
-            **{f"measure-{name}": _measure(stream) for name, stream in streams.items()},
+            **{f"measure-{name}": _measure(stream, measures) for name, stream in streams.items()},
         },
     }
 
@@ -163,16 +163,15 @@ def _if_stream(name: str, stream: Stream) -> Schema:
     }
 
 
-def _of_stream(streams: Mapping[str, Stream], more: Mapping[str, Schema], required: list[str]) -> Schema:
-    """Say what names events of any stream, with `more` beside it."""
+def _of_stream(streams: Mapping[str, Stream], keys: Sequence[str], own: str | None = None) -> Schema:
+    """Say what names events of any stream: of `own`, where it names none."""
+    named = [({"required": ["stream"], "properties": {"stream": {"const": name}}}, name) for name in streams]
+    unnamed = [({"not": {"required": ["stream"]}}, own)] if own else []
     return {
-        **_object({"stream": {"enum": list(streams)}, "where": {"type": "object"}, **more}, required),
+        **_object({"stream": {"enum": list(streams)}, **{key: {} for key in keys}}),
         "allOf": [
-            {
-                "if": {"required": ["stream"], "properties": {"stream": {"const": name}}},
-                "then": {"properties": {key: _ref(f"{key} {name}") for key in ("where", *more)}},
-            }
-            for name in streams
+            {"if": condition, "then": {"properties": {key: _ref(f"{key} {name}") for key in keys}}}
+            for condition, name in (*named, *unnamed)
         ],
     }
 
@@ -200,8 +199,8 @@ def _value(field: Field) -> Schema:
     return {"type": {FieldType.NUMBER: "number", FieldType.BOOLEAN: "boolean"}.get(field.type, "string")}
 
 
-def _measure(stream: Stream) -> Schema:
-    return {"anyOf": [written for name in MEASURES for form in forms_of(name) for written in _written(form, stream)]}
+def _measure(stream: Stream, measures: Iterable[str]) -> Schema:
+    return {"anyOf": [written for name in measures for form in forms_of(name) for written in _written(form, stream)]}
 
 
 def _written(form: Form, stream: Stream) -> Iterator[Schema]:
@@ -230,7 +229,8 @@ def _slot(slot: object, stream: Stream) -> Schema:
         Slot.TEXTS: {"anyOf": [_TEXT, _NAMED]},
         Slot.TRUE: {"const": True},
         Slot.MEASURE: _ref(f"measure {stream.name}"),
-        Slot.PART: _ref("part"),
+        Slot.OFFSET: {"type": "string", "pattern": "^[+-][0-9]{2}:[0-9]{2}$"},
+        Slot.SIDE: _ref(f"side {stream.name}"),
         Slot.EVENTS: _ref("events"),
     }
     return schemas[slot]

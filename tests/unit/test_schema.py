@@ -17,7 +17,7 @@ from detectors.schema import SAYS, schema_of_rules, schema_of_tests
 from detectors.testfile import is_test_file
 from streams.commands.schema import command
 from streams.rulefile import load
-from streams.yamlfile import read_yaml
+from streams.yamlfile import parse_yaml, read_yaml
 from tests.conftest import DATA
 
 SHIPPED = Path(__file__).parents[2] / "rules"
@@ -78,6 +78,32 @@ def test_a_shipped_file_tells_editors_its_schema(path: Path) -> None:
     assert name != first
     expected = "tests.schema.json" if is_test_file(read_yaml(path).data) else "schema.json"
     assert (path.parent / name).resolve() == SHIPPED / expected
+
+
+WRITTEN = {
+    "{quantile: wait_s, q: 0.95}": "{quantile: queue, q: 0.95}",
+    "{ratio: {of: {stream: complaints, measure: count}, to: {where: {purpose: complaint}}}, per: 10000}": (
+        "{ratio: {of: {stream: complaints, where: {wait_s: 3}}, to: {measure: count}}}"
+    ),
+    "{growth: {share: {outcome: abandoned}}, against: 7d}": "{growth: {share: {outcome: abandonned}}, against: 7d}",
+    "{unmatched: share, in: {stream: complaints, where: {repeat: true}}, on: customer, within: 30m}": (
+        "{unmatched: share, in: {where: {repeat: true}}, on: customer, within: 30m}"
+    ),
+    "{silent: true}": "{silent: 5m}",
+    "{unusual: count}": "{unusual: counts}",
+    "{forecast: {mean: wait_s}, ahead: 15m}": "{forecast: {mean: wait_s}, ahead: 15}",
+    "{service_level_ahead: 15m, within: 20s}": "{service_level_ahead: 15m}",
+}
+
+
+@pytest.mark.parametrize(("good", "bad"), WRITTEN.items())
+def test_a_form_takes_what_the_contract_writes_and_not_its_like(good: str, bad: str) -> None:
+    schema = schema_of_rules(measures=dict.fromkeys(form.name for form in FORMS))
+    rule = "rules: [{id: r, title: {en: R, zh: R}, stream: calls, levels: {red: 1}, measure: %s}]"
+    found = [
+        Draft7Validator(schema).is_valid(parse_yaml((rule % text).encode(), "r.yaml").data) for text in (good, bad)
+    ]
+    assert found == [True, False]
 
 
 def test_every_measure_has_a_form_and_every_key_a_word() -> None:
