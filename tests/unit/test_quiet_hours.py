@@ -53,6 +53,7 @@ def test_what_came_and_went_within_them_is_never_told() -> None:
     one = desk()
     for each in history(["yellow", "green"]):
         assert told(one.handle(each, START_MS)) == []
+    assert one.dump()["quiet"] == {}  # nor kept in mind
     assert told(one.beat(END_MS)) == []
 
 
