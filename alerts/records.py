@@ -25,7 +25,14 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 _EXACT_MAX = 2**53  # a greater float no longer names one integer
 
-_DEFAULT_SUMMARY: Mapping[str, str] = {"en": "{key}: {value}", "zh": "{key}：{value}"}
+DEFAULT_SUMMARY: Mapping[str, str] = {"en": "{key}: {value}", "zh": "{key}：{value}"}
+"""What happened, where a rule does not say it itself and has no targets."""
+_AIMS: Mapping[str, Mapping[str, str]] = {
+    "target": {"en": "target", "zh": "目标"},
+    "challenge": {"en": "challenge", "zh": "挑战目标"},
+    "limit": {"en": "limit", "zh": "上限"},
+}
+_NO_TARGETS: Mapping[str, float] = {}
 
 
 class AlertRecord(msgspec.Struct, frozen=True):
@@ -119,10 +126,21 @@ def decode(line: bytes) -> AlertRecord:
     return record
 
 
-def words(record: AlertRecord, language: Language) -> Words:
-    """Give the words that templates about a record may use."""
+def words(record: AlertRecord, language: Language, targets: Mapping[str, float] = _NO_TARGETS) -> Words:
+    """Give the words that templates about a record may use; `targets` are those of its rule."""
     window_ms = round(record.window_s * 1000)
-    return Words(language, record.key, record.level, record.value, record.threshold, window_ms)
+    return Words(language, record.key, record.level, record.value, record.threshold, window_ms, targets)
+
+
+def default_summary(rule: Rule) -> Mapping[str, str]:
+    """Say what happened for a rule that does not say it itself: where, how much, and beside it what it should be."""
+    if not rule.targets:
+        return DEFAULT_SUMMARY
+    aims = {language: [f"{_AIMS[aim][language]} {{{aim}}}" for aim in rule.targets] for language in LANGUAGES}
+    return {
+        "en": f"{DEFAULT_SUMMARY['en']} ({', '.join(aims['en'])})",
+        "zh": f"{DEFAULT_SUMMARY['zh']}（{'，'.join(aims['zh'])}）",
+    }
 
 
 @lru_cache(maxsize=4096)
@@ -158,11 +176,11 @@ def _scalar(value: Scalar) -> Scalar:
 
 
 def _summary(rule: Rule, key: Mapping[str, Scalar], transition: Transition, value: float | None) -> dict[str, str]:
-    templates = in_languages(rule.summary) if rule.summary else _DEFAULT_SUMMARY
+    templates = in_languages(rule.summary or default_summary(rule))
     return {
         language: fill(
             templates[language],
-            Words(language, key, transition.level, value, transition.threshold, rule.window_ms),
+            Words(language, key, transition.level, value, transition.threshold, rule.window_ms, rule.targets),
         )
         for language in LANGUAGES
     }

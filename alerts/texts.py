@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import lru_cache
 from typing import Literal
@@ -159,7 +159,7 @@ class Words:
     """The names a rule's templates may use, for one change of level in one language.
 
     They are the fields of the key, `key` (all of them), `value`, `percent` (the value as a share of one), `threshold`,
-    `level` and `window`.
+    `level` and `window`; and those of the rule's `targets` that it has, each also as `…_percent`.
     """
 
     language: Language
@@ -168,6 +168,7 @@ class Words:
     value: float | None
     threshold: float
     window_ms: int
+    targets: Mapping[str, float] = field(default_factory=dict)
 
     def __call__(self, name: str) -> str | None:
         """Say what `name` stands for, or None."""
@@ -184,6 +185,10 @@ class Words:
                 return duration(self.window_ms, self.language)
             case "key":
                 return key_words(self.key, self.language)
+        if name in self.targets:
+            return number(self.targets[name], self.language)
+        if (aim := name.removesuffix("_percent")) in self.targets and name not in self.key:
+            return percent(self.targets[aim], self.language)
         return key_value(self.key[name], self.language) if name in self.key else None
 
 

@@ -10,9 +10,12 @@ from typing import Any, TypeGuard
 from detectors.compound import Scope, check_series
 from detectors.conditions import read_field, read_where
 from detectors.grading import read_clear, read_direction, read_levels, read_min_events, read_times
+from detectors.hours import HERE, Almanac
 from detectors.measures import read_measure
+from detectors.occasions import read_quiet, read_when
 from detectors.places import Place, Problem, describe, quoted
 from detectors.rules import Rule
+from detectors.targets import read_targets, words_of
 from detectors.vocabulary import STREAMS, Stream
 from detectors.wording import SPOKEN, read_notify, read_texts
 
@@ -21,12 +24,14 @@ FILE_KEYS = ("version", "rules")
 REQUIRED = ("id", "title", "stream", "measure", "levels")
 RULE_KEYS = (
     *("id", "title", "stream", "where", "measure", "by", "window", "hop", "levels", "direction", "for", "clear"),
-    *("clear_for", "unknown_after", "min_events", "summary", "action", "notify", "notice"),
+    *("clear_for", "unknown_after", "min_events", "targets", "when", "quiet"),
+    *("summary", "action", "notify", "notice"),
 )
 
 Reader = Callable[[Place], object]
 
-_ID = re.compile(r"[a-z0-9-]+", re.ASCII)
+ID = "[a-z0-9-]+"
+"""The pattern of an id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +43,7 @@ class Checked:
     problems: tuple[Problem, ...]
 
 
-def check_rules(document: object, streams: Mapping[str, Stream] = STREAMS) -> Checked:
+def check_rules(document: object, streams: Mapping[str, Stream] = STREAMS, almanac: Almanac = HERE) -> Checked:
     """Check a whole rule file. That ids are unique is for the caller to see, who knows the other files too.
 
     >>> [problem.message for problem in check_rules({"version": 1, "rulez": []}).problems]
@@ -52,7 +57,7 @@ def check_rules(document: object, streams: Mapping[str, Stream] = STREAMS) -> Ch
     ids: dict[int, str] = {}
     places = entries["rules"].items("a list of rules") if "rules" in entries else None
     for index, place in enumerate(places or []):
-        rule = _read_rule(place, streams)
+        rule = _read_rule(place, streams, almanac)
         if rule is not None:
             good[index] = rule
         if isinstance(place.value, dict) and _is_id(place.value.get("id")):
@@ -66,10 +71,10 @@ def _check_version(place: Place) -> None:
 
 
 def _is_id(value: object) -> TypeGuard[str]:
-    return isinstance(value, str) and _ID.fullmatch(value) is not None
+    return isinstance(value, str) and re.fullmatch(ID, value, re.ASCII) is not None
 
 
-def _read_rule(place: Place, streams: Mapping[str, Stream]) -> Rule | None:
+def _read_rule(place: Place, streams: Mapping[str, Stream], almanac: Almanac) -> Rule | None:
     """Read one rule to its end, whatever is wrong on the way; give it only if nothing is."""
     before = len(place.problems)
     parts = place.keys(RULE_KEYS, required=REQUIRED, wanted="a rule, as a mapping")
@@ -77,7 +82,7 @@ def _read_rule(place: Place, streams: Mapping[str, Stream]) -> Rule | None:
         return None
     name = parts["stream"].choice(streams, "stream") if "stream" in parts else None
     below = "direction" in parts and read_direction(parts["direction"])
-    settings: dict[str, Any] = {"stream": name, "below": below, **read_times(parts, place)}
+    settings: dict[str, Any] = {"stream": name, "below": below, "almanac": almanac, **read_times(parts, place)}
     if name is not None:
         hop_is_wrong = "hop" in parts and any(problem.path == parts["hop"].path for problem in place.problems)
         scope = Scope(streams[name], streams, None if hop_is_wrong else settings["hop_ms"])
@@ -86,12 +91,15 @@ def _read_rule(place: Place, streams: Mapping[str, Stream]) -> Rule | None:
     if measure is not None and name is not None:
         check_series(parts, measure, streams[name], streams)
         measure = measure.base or measure
-    spoken = None if name is None else (*SPOKEN, *settings.get("by", ()))
+    settings |= _read_each(parts, {"targets": read_targets})
+    targets: Mapping[str, float] = settings.get("targets", {})
+    limit = targets.get("limit")
+    spoken = None if name is None else (*SPOKEN, *words_of(targets), *settings.get("by", ()))
     settings |= _read_each(
         parts,
         {
             "id": _read_id,
-            "levels": lambda part: read_levels(part, below=below),
+            "levels": lambda part: read_levels(part, below=below, limit=limit),
             "clear": read_clear,
             "min_events": lambda part: read_min_events(part, measure.kind if measure else None),
             **dict.fromkeys(("title", "summary", "action"), lambda part: read_texts(part, spoken)),
@@ -99,7 +107,14 @@ def _read_rule(place: Place, streams: Mapping[str, Stream]) -> Rule | None:
         },
     )
     levels = [level for level, _ in settings.get("levels", ())]
-    settings |= _read_each(parts, {"notify": lambda part: read_notify(part, levels)})
+    settings |= _read_each(
+        parts,
+        {
+            "notify": lambda part: read_notify(part, levels),
+            "when": lambda part: read_when(part, levels, below=below, limit=limit),
+            "quiet": lambda part: read_quiet(part, levels),
+        },
+    )
     return Rule(**settings) if len(place.problems) == before else None
 
 

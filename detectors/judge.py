@@ -1,7 +1,8 @@
 """The judge: partials of all source partitions become values at boundaries, and values become levels.
 
 A rule is judged only at boundaries where something can change: a pane enters or leaves a window, a hold runs out, a
-series begins. Between them values stand still, and the levels say themselves when they would not.
+series begins, other thresholds hold. Between them values stand still, and the levels say themselves when they would
+not.
 """
 
 from __future__ import annotations
@@ -67,12 +68,17 @@ class RuleJudge:
         entering = self._ends[0] if self._ends else FOREVER
         leaving = self._inside[0][0] if self._inside else FOREVER
         remembered = self._history.next_ms if self._history is not None else FOREVER
-        return min(entering, leaving, remembered, self._waking_ms)
+        return min(entering, leaving, remembered, self._waking_ms, self._border_ms)
 
     @property
     def _waking_ms(self) -> int:
         """The next boundary at which a hold runs out or a series begins."""
         return int(self.levels.wake_ms.min()) if len(self.levels.wake_ms) else FOREVER
+
+    @property
+    def _border_ms(self) -> int:
+        """The next boundary at which the thresholds may be others."""
+        return self.levels.border_ms if self.keys else FOREVER
 
     @property
     def all_green(self) -> bool:
@@ -91,6 +97,8 @@ class RuleJudge:
         touched = []
         if self._waking_ms <= time_ms:
             touched.append(np.flatnonzero(self.levels.wake_ms <= time_ms))
+        if self._border_ms <= time_ms:
+            touched.append(np.arange(len(self.keys)))
         while self._inside and self._inside[0][0] <= time_ms:
             _, rows, pane = self._inside.popleft()
             if self._window is not None:
@@ -181,7 +189,7 @@ class RuleJudge:
             time_ms=time_ms,
             started_ms=int(self.levels.started_ms[row]),
             value=None if for_want else float(self.levels.value[row]),
-            threshold=self.rule.levels[(rank if rose else was) - 1][1],
+            threshold=self.levels.thresholds[(rank if rose else was) - 1],
             reason=reason,
         )
 
@@ -201,7 +209,7 @@ class RuleJudge:
                 time_ms=self.judged_ms + self.rule.hop_ms,
                 started_ms=int(self.levels.started_ms[row]),
                 value=None,
-                threshold=self.rule.levels[int(self.levels.rank[row]) - 1][1],
+                threshold=self.levels.thresholds[int(self.levels.rank[row]) - 1],
                 reason="unknown",
             )
             for row in np.flatnonzero(self.levels.rank).tolist()

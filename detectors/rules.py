@@ -6,8 +6,11 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
+from datetime import date
 from enum import Enum
 from functools import cached_property
+
+from detectors.hours import HERE, Almanac, Span
 
 Scalar = str | float | bool
 
@@ -95,12 +98,21 @@ class Measure:
     places: bool = True  # whether the keys of the events counted make series of the rule
 
 
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Other thresholds for a part of the time, one for each level of the rule, in the order of its levels."""
+
+    span: Span
+    thresholds: tuple[float, ...]
+
+
 @dataclass(frozen=True)  # no slots: the fingerprint is asked for with every partial, and kept
 class Rule:
     """One rule of a rule file, with every default filled in. Times are integer milliseconds.
 
     `levels` goes from the mildest to the worst, as (name, threshold); `texts` keeps what people read
-    (`title`, `summary`, `action`: language → template) and `notify`/`notice`, which `alerts` reads.
+    (`title`, `summary`, `action`: language → template) and `notify`, `notice`, `quiet` and `targets`, which `alerts`
+    reads. Of several blocks in `when` the first that holds counts; hours and days are those of `almanac`.
     """
 
     id: str
@@ -122,6 +134,15 @@ class Rule:
     action: Mapping[str, str] = field(default_factory=dict)
     notify: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     notice: str | None = None
+    when: tuple[Block, ...] = ()
+    quiet: tuple[Span, ...] = ()
+    targets: Mapping[str, float] = field(default_factory=dict)
+    almanac: Almanac = HERE
+
+    @property
+    def asks_for_holidays(self) -> bool:
+        """Whether it matters to this rule which days are holidays."""
+        return any(span.holiday is not None for span in (*(block.span for block in self.when), *self.quiet))
 
     @cached_property
     def sides(self) -> tuple[Rule, ...]:
@@ -162,7 +183,11 @@ class Rule:
     @cached_property
     def fingerprint(self) -> str:
         """Name the arithmetic of this rule: state and partials of another fingerprint are not its own."""
-        spoken = {"title", "summary", "action", "notify", "notice"}
-        meaning = {name: value for name, value in asdict(self).items() if name not in spoken}
-        text = json.dumps(meaning, default=lambda value: value.value, sort_keys=True, ensure_ascii=False)
+        apart = {"title", "summary", "action", "notify", "notice", "quiet", "targets", "almanac"}
+        meaning = {name: value for name, value in asdict(self).items() if name not in apart}
+        text = json.dumps(meaning, default=_plain, sort_keys=True, ensure_ascii=False)
         return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+
+
+def _plain(value: Enum | date) -> str:
+    return value.isoformat() if isinstance(value, date) else str(value.value)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 import math
 import platform
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Generic, TypeVar
 
 import prometheus_client
@@ -17,7 +17,9 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
 from alerts.dispatch import Outcome
 from alerts.incidents import IncidentState
 from alerts.notices import NoticeState
+from detectors.rules import Rule
 from detectors.vocabulary import STREAMS
+from streams.aims import TargetCollector
 from streams.faults import Reason
 from streams.series import SERIES_MAX, LevelCollector, LevelView
 
@@ -106,6 +108,10 @@ class Metrics:
     def show_levels(self, view: LevelView, series_max: int = SERIES_MAX) -> None:
         """Show the levels of `view` at every scrape from now on. Call it once."""
         self.registry.register(LevelCollector(view, series_max))
+
+    def show_targets(self, rules: Callable[[], Iterable[Rule]]) -> None:
+        """Show the targets of these rules at every scrape from now on. Call it once."""
+        self.registry.register(TargetCollector(rules))
 
     def count_events(self, stream: str, result: str, count: int = 1) -> None:
         """Count events of a batch that met the same end, one of `RESULTS`."""

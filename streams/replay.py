@@ -62,12 +62,20 @@ class Replay:
                 self._monitor.feed(to_batch(STREAMS[name], ids, time_ms[rows], fields))
         return self._catch_up()
 
-    def finish(self, *, drain: bool = False) -> list[Transition]:
-        """Judge up to the first boundary after the last event; with `drain` go on until all is green."""
+    @property
+    def judge(self) -> Judge:
+        """Who judges: for those who look on."""
+        return self._judge
+
+    def finish(self, *, drain: bool = False, until_ms: int = 0) -> list[Transition]:
+        """Judge up to the first boundary after the last event, and to `until_ms` if that is later.
+
+        With `drain` go on until all is green.
+        """
         if self._last_ms is None:
             return []
         last_ms = self._last_ms
-        ends = {rule.id: (last_ms // rule.hop_ms + 1) * rule.hop_ms for rule in self._rules}
+        ends = {rule.id: max(last_ms // rule.hop_ms + 1, until_ms // rule.hop_ms) * rule.hop_ms for rule in self._rules}
         for partial in self._monitor.close(max(ends.values())):
             self._judge.take(partial)
         said = self._judge.advance(lambda rule: ends[rule.id])

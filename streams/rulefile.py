@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from detectors.checker import check_rules
+from detectors.hours import HERE, Almanac
 from detectors.places import Problem, printable, quoted
 from detectors.rules import Rule
 from detectors.testfile import check_tests, is_test_file
@@ -26,12 +27,13 @@ class RuleSet:
     test_files: tuple[Path, ...] = ()
 
 
-def load(paths: Sequence[Path], streams: Mapping[str, Stream] = STREAMS) -> RuleSet:
+def load(paths: Sequence[Path], streams: Mapping[str, Stream] = STREAMS, almanac: Almanac = HERE) -> RuleSet:
     """Read rule files, and folders of them (`*.yaml`, `*.yml`, at any depth, in the order of their names).
 
     A file with a top-level `tests:` holds tests of rules: it is checked as such and gives no rules. A map (top-level
-    `events:`) that lies among them is passed over, but not one that is named. Nothing is
-    raised for what is in the files, or not there at all: it comes back as problems, sorted by file and line.
+    `events:`) that lies among them is passed over, but not one that is named. Hours and days in them are those of
+    `almanac`. Nothing is raised for what is in the files, or not there at all: it comes back as problems, sorted by
+    file and line.
     """
     rules: list[Rule] = []
     problems: list[Located] = []
@@ -50,7 +52,7 @@ def load(paths: Sequence[Path], streams: Mapping[str, Stream] = STREAMS) -> Rule
         rule_files.append(path)
         if document.data is None:
             continue
-        checked = check_rules(document.data, streams)
+        checked = check_rules(document.data, streams, almanac)
         problems += [document.locate(problem) for problem in checked.problems]
         taken = set(_claim_ids(checked.ids, document, first_use, problems))
         rules += [rule for index, rule in checked.rules.items() if index not in taken]

@@ -81,6 +81,7 @@ class Service:
         self.metrics = Metrics(CollectorRegistry(), version=VERSION, streams=self.streams, channels=settings.channels)
         self.overview = Overview(rules, self.streams, Rates(self.metrics, _monotonic_ms), clock, settings.zone)
         self.metrics.show_levels(SeriesLevels(self.overview))
+        self.metrics.show_targets(lambda: self.rules)
         self.listeners = Listeners(Feed())
         self._zone = ZoneInfo(settings.zone)
         self._routing = Routing(channels=tuple(settings.channels), receivers=settings.receivers)
@@ -92,7 +93,7 @@ class Service:
         token_file = settings.web.token_file
         self._door = Door(secret_of(token_file) if token_file else None, settings.web.hosts)
         self._dispatcher: Dispatcher | None = None
-        self._reloader = Reloader(settings.rules, self, _wall_ms)
+        self._reloader = Reloader(settings.rules, self, _wall_ms, settings.almanac)
         self.host = Host(
             HostSettings(bootstrap=settings.broker, app_id=settings.group, access=self.access),
             self._wirings(),

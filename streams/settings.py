@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -15,6 +16,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from detectors.durations import parse_duration
+from detectors.hours import Almanac
 from detectors.places import describe, quoted, suggest
 from detectors.vocabulary import STREAMS
 from streams.security import Security
@@ -78,6 +80,13 @@ def _known_zone(name: str) -> str:
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:  # OSError: the name of a folder of zones
         raise ValueError(f"unknown time zone {quoted(name)}: a name as Asia/Shanghai is asked for") from error
     return name
+
+
+def _day(value: object) -> object:
+    try:
+        return date.fromisoformat(value) if isinstance(value, str) else value
+    except ValueError:
+        raise ValueError(f"{quoted(str(value))} is no date, as in 2026-10-01") from None
 
 
 Span = Annotated[int, BeforeValidator(_span_ms), Field(ge=0)]
@@ -163,10 +172,17 @@ class Settings(BaseSettings):
     expect_every: Mapping[StreamName, Span] = {}
     breaker: Breaker = Breaker()
     zone: Annotated[str, AfterValidator(_known_zone)] = "Asia/Shanghai"
+    # days that `holiday` means in rules
+    holidays: Annotated[tuple[Annotated[date, BeforeValidator(_day)], ...], BeforeValidator(_names), NoDecode] = ()
     lang: Literal["zh", "en"] = "zh"
     web: Web = Web()
     channels: Mapping[str, Channel] = {"console": ConsoleChannel(type="console")}
     receivers: Mapping[str, tuple[str, ...]] = {}  # receiver of a rule's `notify` → channels; not named: all
+
+    @property
+    def almanac(self) -> Almanac:
+        """The site's clock and calendar, as rules need them."""
+        return Almanac(self.zone, frozenset(self.holidays))
 
     @classmethod
     def settings_customise_sources(

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from fractions import Fraction
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from detectors.rules import Condition, Kind, Op, Rule
 from tests import oracle_windows
@@ -86,9 +88,32 @@ def value_at(rule: Rule, key: tuple[Any, ...], events: Sequence[Event], t: int) 
     return max(values) if kind is Kind.MAX else math.fsum(values) / len(values)
 
 
-def level_of(rule: Rule, value: float, *, hold: bool) -> int:
+def thresholds_at(rule: Rule, t: int) -> list[float]:
+    """Walk the blocks of `when` in their order: the first that holds at t, by the clock on the site's wall."""
+    wall = datetime.fromtimestamp(t / 1000, ZoneInfo(rule.almanac.zone)).replace(tzinfo=None)
+    for block in rule.when:
+        span = block.span
+        # Each day's stretches of time, from yesterday's on, for a night that began yesterday still goes on.
+        for ago in (0, 1):
+            midnight = datetime(wall.year, wall.month, wall.day) - timedelta(days=ago)  # noqa: DTZ001
+            day = midnight.date()
+            if span.days and day.weekday() not in span.days:
+                continue
+            if span.holiday is not None and span.holiday != (day in rule.almanac.holidays):
+                continue
+            if span.dates and not any(first <= day <= last for first, last in span.dates):
+                continue
+            for start, end in span.hours or ((0, 1440),):
+                length = end - start if end > start else end + 1440 - start
+                begins = midnight + timedelta(minutes=start)
+                if begins <= wall < begins + timedelta(minutes=length):
+                    return list(block.thresholds)
+    return [threshold for _, threshold in rule.levels]
+
+
+def level_of(rule: Rule, value: float, t: int, *, hold: bool) -> int:
     reached = 0
-    for rank, (_, threshold) in enumerate(rule.levels, 1):
+    for rank, threshold in enumerate(thresholds_at(rule, t), 1):
         limit, clear = Fraction(str(threshold)), Fraction(str(rule.clear if hold else 1))
         if rule.below:
             reached = rank if value <= float(limit / clear) else reached
@@ -128,8 +153,8 @@ def transitions(rules: Sequence[Rule], arrived: Sequence[Event], lateness: int, 
                 was, reason = level, ""
                 if value is not None:
                     known = t
-                    entered[t] = level_of(rule, value, hold=False)
-                    held[t] = level_of(rule, value, hold=True)
+                    entered[t] = level_of(rule, value, t, hold=False)
+                    held[t] = level_of(rule, value, t, hold=True)
                     rise = min(entered.get(b, 0) for b in range(t - rule.for_ms, t + 1, hop))
                     keep = max(held.get(b, 0) for b in range(t - rule.clear_for_ms, t + 1, hop))
                     level = max(rise, min(level, keep))
@@ -143,7 +168,7 @@ def transitions(rules: Sequence[Rule], arrived: Sequence[Event], lateness: int, 
                 started = t if was == 0 else started
                 names = ["green", *(name for name, _ in rule.levels)]
                 reason = reason or ("raised" if level > was else "lowered" if level else "cleared")
-                threshold = rule.levels[max(level, was) - 1 if level > was else was - 1][1]
+                threshold = thresholds_at(rule, t)[level - 1 if level > was else was - 1]
                 told = None if reason == "unknown" else float(value or 0)
                 said.append((t, number, key, names[was], names[level], told, reason, started, threshold))
     said.sort(key=lambda s: (s[0], s[1], tuple(map(str, s[2]))))

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from streams.commands.options import almanac_of, with_settings
+
 if TYPE_CHECKING:
     from streams.rulefile import RuleSet
     from streams.yamlfile import Located
@@ -23,9 +25,19 @@ SOURCE_LEN_MAX = 160
 @click.command()
 @click.argument("rules", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
 @click.option("--output", type=click.Choice(["text", "json"]), default="text", help="How the answer is written.")
+@click.option("--effective", is_flag=True, help="Write every rule with its defaults filled in, if nothing is wrong.")
+@with_settings
 @click.option("--quiet", is_flag=True, help="Write nothing to standard error.")
 @click.pass_context
-def command(context: click.Context, rules: tuple[Path, ...], output: str, *, quiet: bool) -> None:
+def command(
+    context: click.Context,
+    rules: tuple[Path, ...],
+    output: str,
+    settings: Path | None,
+    *,
+    effective: bool,
+    quiet: bool,
+) -> None:
     r"""Check rule files, and folders of them; exit 1 if anything is wrong.
 
     Every mistake is a line FILE:LINE:COLUMN: PATH: MESSAGE on standard output.
@@ -33,11 +45,15 @@ def command(context: click.Context, rules: tuple[Path, ...], output: str, *, qui
     \b
     tocsin check rules/
     tocsin check rules/network.yaml mine.yaml --output json
+    tocsin check --effective rules/network.yaml
     """
     from streams.rulefile import load
 
-    found = load(rules)
-    if output == "json":
+    almanac = almanac_of(context, settings)
+    found = load(rules, almanac=almanac)
+    if effective and not found.problems:
+        click.echo(_effective(found, almanac.zone, output), nl=False)
+    elif output == "json":
         click.echo(_as_json(found))
     else:
         for file, problems in groupby(found.problems, key=attrgetter("file")):
@@ -47,7 +63,21 @@ def command(context: click.Context, rules: tuple[Path, ...], output: str, *, qui
                 click.echo(_pointer(problem, lines), err=True, nl=False)
     if not quiet:
         click.echo(_verdict(found), err=True)
+        if not almanac.holidays and (asking := [rule.id for rule in found.rules if rule.asks_for_holidays]):
+            click.echo(
+                f"note: no holidays are known (settings: holidays), and {', '.join(asking)} asks for them", err=True
+            )
     context.exit(1 if found.problems else 0)
+
+
+def _effective(found: RuleSet, zone: str, output: str) -> str:
+    from streams.effective import as_yaml, effective_rules
+
+    rules = list(effective_rules(found.files, found.rules))
+    if output != "json":
+        return as_yaml(rules, zone)
+    told = [{"file": str(path), **rule} for path, rule in rules]
+    return json.dumps({"zone": zone, "rules": told}, ensure_ascii=False, indent=2) + "\n"
 
 
 def _as_json(found: RuleSet) -> str:

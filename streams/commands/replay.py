@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from streams.commands.options import Duration
+from streams.commands.options import Duration, almanac_of, with_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from alerts.records import AlertRecord
+    from detectors.hours import Almanac
     from detectors.rules import Rule
     from detectors.transition import Transition
     from streams.history import History, Refusal
@@ -41,6 +42,7 @@ SHOWN_MAX = 5  # refused lines shown one by one; the rest are counted
 @click.option("--drain", is_flag=True, help="Go on after the last event until all is green, at most a day.")
 @click.option("--dead-letters", type=click.Path(dir_okay=False, path_type=Path),
               help="Write every refused line here, with its place and reason.")  # fmt: skip
+@with_settings
 @click.option("--quiet", is_flag=True, help="Write nothing to standard error but errors.")
 @click.pass_context
 def command(
@@ -54,6 +56,7 @@ def command(
     sort: bool,
     drain: bool,
     dead_letters: Path | None,
+    settings: Path | None,
     quiet: bool,
 ) -> None:
     r"""Run history through the rules, by event time, as fast as it can be read.
@@ -70,7 +73,7 @@ def command(
     from streams.outputs import Output, check_apart
     from streams.replay import Replay
 
-    rules = _rules(context, rule_paths)
+    rules = _rules(context, rule_paths, almanac_of(context, settings))
     binder = _map(context, map_path)
     _known_stream(stream)
     maps = [map_path] if map_path else []
@@ -130,10 +133,10 @@ def _rule_files(paths: Iterable[Path]) -> list[Path]:
     return [file for path in paths for file in ([path] if path.is_file() else path.rglob("*")) if file.is_file()]
 
 
-def _rules(context: click.Context, paths: Iterable[Path]) -> tuple[Rule, ...]:
+def _rules(context: click.Context, paths: Iterable[Path], almanac: Almanac) -> tuple[Rule, ...]:
     from streams.rulefile import load
 
-    found = load(list(paths))
+    found = load(list(paths), almanac=almanac)
     if found.problems:
         for problem in found.problems:
             click.echo(str(problem), err=True)

@@ -228,6 +228,20 @@ def test_good_rules_are_counted_on_standard_error() -> None:
     assert (answer.exit_code, answer.stdout, answer.stderr) == (0, "", "ok: 5 rules in 4 files and 1 test file\n")
 
 
+def test_a_rule_that_asks_for_holidays_nobody_named_is_noted(tmp_path: Path) -> None:
+    path, settings = tmp_path / "r.yaml", tmp_path / "s.yaml"
+    block = "when: [{holiday: true, levels: {red: 9}}]"
+    path.write_text(
+        f"rules: [{{id: a, title: {{en: A, zh: 甲}}, stream: calls, measure: count, levels: {{red: 5}}, {block}}}]"
+    )
+    note = "note: no holidays are known (settings: holidays), and a asks for them\n"
+    answer = CliRunner().invoke(command, [str(path)])
+    assert (answer.exit_code, answer.stderr) == (0, f"ok: 1 rule in 1 file\n{note}")
+    settings.write_text("holidays: [2026-10-01]")
+    answer = CliRunner().invoke(command, [str(path), "--settings", str(settings)])
+    assert (answer.exit_code, answer.stderr) == (0, "ok: 1 rule in 1 file\n")
+
+
 def test_quiet_says_nothing_but_the_mistakes() -> None:
     answer = CliRunner().invoke(command, ["--quiet", str(BAD / "levels-empty.yaml")])
     assert (answer.exit_code, answer.stderr) == (1, "")
