@@ -44,7 +44,7 @@ SAYS: Mapping[str, str] = {
     "clear": "Which part of its threshold a level needs to be kept: over 0, up to 1. Default 1.",
     "clear_for": "How long a level must be missed before it is left; a multiple of hop. Default 0s.",
     "unknown_after": "After how long without a known value a series goes back to green. Default 30m.",
-    "min_events": "How many events a measure that can be unknown (mean, max, share, quantile, ratio …) needs. Default 0.",
+    "min_events": "How many events a mean, max, share, quantile or ratio needs to be known. Default 0.",
     "targets": "What the value should reach (target), is challenged to reach, and must not pass (limit).",
     "when": "Other thresholds for a part of the time: the first block that holds counts.",
     "quiet": "When nobody is told. Red is never hidden.",

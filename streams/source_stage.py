@@ -19,10 +19,11 @@ from streams.counts import Counts
 from streams.deadletters import build
 from streams.decoded import Gathered
 from streams.events import Decoder
+from streams.late import late_records
 from streams.pack import pack, unpack
 from streams.report import Report, in_chunks, judge_of
 from streams.stage import Chunk, Outgoing
-from streams.topics import DEADLETTERS, LATE_EVENTS, PARTIALS
+from streams.topics import DEADLETTERS, PARTIALS
 
 if TYPE_CHECKING:
     from detectors.rules import Rule
@@ -189,8 +190,9 @@ class SourceStage:
         late = np.flatnonzero(verdict == LATE) + first
         place = f"{chunk.topic}:{chunk.partition}"
         return [
-            Outgoing(LATE_EVENTS, chunk.values[row] or b"", f"{place}:{chunk.offsets[row]}".encode())
+            record
             for row in dict.fromkeys(told.origin[late].tolist())
+            for record in late_records(chunk.values[row] or b"", f"{place}:{chunk.offsets[row]}")
         ]
 
     def _refuse(self, chunk: Chunk, told: Gathered, now_ms: int) -> list[Outgoing]:
