@@ -7,9 +7,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeGuard
 
-from detectors.conditions import read_field, read_where
+from detectors.conditions import read_except, read_field, read_where
 from detectors.grading import read_clear, read_direction, read_levels, read_min_events, read_times
 from detectors.measures import read_measure
+from detectors.measures_ahead import check_window
 from detectors.places import Place, Problem, describe, quoted
 from detectors.rules import Rule
 from detectors.vocabulary import STREAMS, Stream
@@ -19,8 +20,8 @@ VERSION = 1
 FILE_KEYS = ("version", "rules")
 REQUIRED = ("id", "title", "stream", "measure", "levels")
 RULE_KEYS = (
-    *("id", "title", "stream", "where", "measure", "by", "window", "hop", "levels", "direction", "for", "clear"),
-    *("clear_for", "unknown_after", "min_events", "summary", "action", "notify", "notice"),
+    *("id", "title", "stream", "where", "except", "measure", "by", "window", "hop", "levels", "direction", "for"),
+    *("clear", "clear_for", "unknown_after", "min_events", "summary", "action", "notify", "notice"),
 )
 
 Reader = Callable[[Place], object]
@@ -80,6 +81,8 @@ def _read_rule(place: Place, streams: Mapping[str, Stream]) -> Rule | None:
     if name is not None:
         settings |= _read_each(parts, _readers_of_events(streams[name]))
     measure = settings.get("measure")
+    if "measure" in parts:
+        check_window(parts["measure"], measure, settings["window_ms"])
     spoken = None if name is None else (*SPOKEN, *settings.get("by", ()))
     settings |= _read_each(
         parts,
@@ -87,12 +90,13 @@ def _read_rule(place: Place, streams: Mapping[str, Stream]) -> Rule | None:
             "id": _read_id,
             "levels": lambda part: read_levels(part, below=below),
             "clear": read_clear,
-            "min_events": lambda part: read_min_events(part, measure.kind if measure else None),
+            "min_events": lambda part: read_min_events(part, (measure.base or measure).kind if measure else None),
             **dict.fromkeys(("title", "summary", "action"), lambda part: read_texts(part, spoken)),
             "notice": lambda part: part.text("the name of a notice template"),
         },
     )
     levels = [level for level, _ in settings.get("levels", ())]
+    settings["excepted"] = settings.pop("except", ())
     settings |= _read_each(parts, {"notify": lambda part: read_notify(part, levels)})
     return Rule(**settings) if len(place.problems) == before else None
 
@@ -105,6 +109,7 @@ def _readers_of_events(stream: Stream) -> Mapping[str, Reader]:
     """Give the readers of all that names fields, and so needs to know the stream."""
     return {
         "where": lambda part: read_where(part, stream),
+        "except": lambda part: read_except(part, stream),
         "measure": lambda part: read_measure(part, stream),
         "by": lambda part: _read_by(part, stream),
     }

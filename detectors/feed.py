@@ -19,7 +19,7 @@ from detectors.partial import Array, Partial, Things, latest_things, merge, redu
 from detectors.rules import Kind, Rule
 from detectors.transition import Key
 from detectors.vocabulary import Stream
-from detectors.where import matches
+from detectors.where import chosen_by, matches
 
 _CHUNKS_MAX = 64  # parts of one open pane; more are merged, so that many small batches stay small
 
@@ -100,7 +100,7 @@ class Feeder:
     def feed(self, batch: EventBatch, rows: Int64, table: SeriesTable) -> None:
         """Count a batch into its panes. `rows` are the events' series in `table`."""
         rule = self.rule
-        wanted = matches(rule.where, self._stream.fields, batch)
+        wanted = chosen_by(rule, self._stream.fields, batch)
         ends = (batch.time_ms // rule.hop_ms + 1) * rule.hop_ms
         if rule.measure.kind.is_now:
             # What a thing is *not* any more counts too, so nothing is left out here.
@@ -198,7 +198,7 @@ def _numbers(column: Column) -> Any:
 
 def fields_of(rule: Rule, stream: Stream) -> Mapping[str, bool]:
     """Name the fields a rule reads, and whether their codes are needed (keys, things, distinct values)."""
-    fields = {condition.field: False for condition in (*rule.where, *rule.measure.matching)}
+    fields = {condition.field: False for condition in (*rule.where, *rule.excepted, *rule.measure.matching)}
     fields |= dict.fromkeys(rule.by, True)
     kind = rule.measure.kind
     if kind.is_now and stream.thing is not None:

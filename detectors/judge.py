@@ -14,12 +14,15 @@ from typing import Any
 import numpy as np
 
 from detectors.batch import Int64
+from detectors.firsts import Firsts
 from detectors.latest import LatestStates
 from detectors.levels import FOREVER, Levels
+from detectors.outlook import Outlook
+from detectors.outlooks import outlook_of
 from detectors.partial import Partial, merge
-from detectors.rules import Rule
+from detectors.rules import Kind, Measure, Rule
 from detectors.transition import Key, Transition
-from detectors.windows import window_of
+from detectors.windows import Window, window_of
 
 _NEVER = -FOREVER
 
@@ -33,8 +36,10 @@ class RuleJudge:
         self.levels = Levels(rule)
         self.judged_ms = _NEVER
         self._rows: dict[Key, int] = {}
-        self._now = LatestStates(rule.measure.kind) if rule.measure.kind.is_now else None
-        self._window = None if self._now is not None else window_of(rule.measure, rule.min_events)
+        measure = rule.measure.base or rule.measure
+        self._now = LatestStates(measure.kind) if measure.kind.is_now else None
+        self._window = None if self._now is not None else _window_of(rule, measure)
+        self._outlook = outlook_of(rule)
         self._names = ("green", *(name for name, _ in rule.levels))
         self._start_ms = np.zeros(0, np.int64)  # `below`: the first boundary a whole window after the first event
         self._waiting: dict[int, list[Partial]] = {}
@@ -55,7 +60,8 @@ class RuleJudge:
         """The next boundary at which something can change."""
         entering = self._ends[0] if self._ends else FOREVER
         leaving = self._inside[0][0] if self._inside else FOREVER
-        return min(entering, leaving, self._waking_ms)
+        learning = self._outlook.next_ms if self._outlook is not None else FOREVER
+        return min(entering, leaving, learning, self._waking_ms)
 
     @property
     def _waking_ms(self) -> int:
@@ -87,11 +93,15 @@ class RuleJudge:
         if self._ends and self._ends[0] <= time_ms:
             heapq.heappop(self._ends)
             touched.append(self._enter(merge(self._waiting.pop(time_ms))))
+        if self._outlook is not None and self._outlook.next_ms <= time_ms:
+            touched.append(self._learn(self._outlook, time_ms))
         rows = touched[0] if len(touched) == 1 else np.unique(np.concatenate(touched))
         if self.rule.below:
             # Not yet judged: woken at its start by what `_number` wrote into wake_ms.
             rows = rows[self._start_ms[rows] <= time_ms]
-        values = self._now.values(rows) if self._now is not None else self._value_of(rows)
+        values = self._value_of(rows)
+        if self._outlook is not None:
+            values = self._outlook.values(rows, values)
         changed, was, unknown = self.levels.judge(rows, values, time_ms)
         said = [
             self._transition(row, old, time_ms, for_want=for_want)
@@ -99,7 +109,15 @@ class RuleJudge:
         ]
         return sorted(said, key=lambda transition: tuple(map(str, transition.key)))
 
+    def _learn(self, outlook: Outlook, time_ms: int) -> Int64:
+        """Show the values of all series to the outlook: what it says of any may be another from now on."""
+        everything = np.arange(len(self.keys))
+        outlook.learn(self._value_of(everything), time_ms)
+        return everything
+
     def _value_of(self, rows: Int64) -> Any:
+        if self._now is not None:
+            return self._now.values(rows)
         assert self._window is not None
         return self._window.values(rows)
 
@@ -107,6 +125,8 @@ class RuleJudge:
         rows = np.array([self._number(key) for key in pane.keys], np.int64)
         size = len(self.keys)
         self.levels.grow(size)
+        if self._outlook is not None:
+            self._outlook.begin(size, pane.end_ms)
         if self.rule.below:
             self._schedule(rows, pane)
         if self._now is not None:
@@ -185,6 +205,8 @@ class RuleJudge:
             "waiting": [pane.state() for panes in self._waiting.values() for pane in panes],
             "inside": [pane.state() for _, _, pane in self._inside],
             "things": self._now.state() if self._now is not None else {},
+            "outlook": self._outlook.state(len(self.keys)) if self._outlook is not None else None,
+            "firsts": self._window.state() if isinstance(self._window, Firsts) else None,
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -201,9 +223,17 @@ class RuleJudge:
         for pane in map(Partial.of, state["inside"]):
             self._enter(pane)
         self.levels.restore(state["levels"])
+        if self._outlook is not None:
+            self._outlook.restore(state["outlook"])
+        if isinstance(self._window, Firsts):
+            self._window.restore(state["firsts"])
         for pane in map(Partial.of, state["waiting"]):
             self._waiting.setdefault(pane.end_ms, []).append(pane)
         self._ends = sorted(self._waiting)
+
+
+def _window_of(rule: Rule, measure: Measure) -> Window:
+    return Firsts(rule) if rule.measure.kind is Kind.NEW else window_of(measure, rule.min_events)
 
 
 class Judge:

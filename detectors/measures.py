@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from detectors.conditions import read_field, read_where
+from detectors.measures_ahead import KEYS as AHEAD
+from detectors.measures_ahead import read_ahead
 from detectors.places import Place, quoted, suggest
 from detectors.rules import Kind, Measure
 from detectors.vocabulary import FieldType, Stream
@@ -12,9 +14,18 @@ from detectors.vocabulary import FieldType, Stream
 OF_A_FIELD = {"sum": Kind.SUM, "mean": Kind.MEAN, "max": Kind.MAX, "distinct": Kind.DISTINCT}
 NOW = {"count": Kind.NOW_COUNT, "sum": Kind.NOW_SUM, "distinct": Kind.NOW_DISTINCT}
 NEEDS_NUMBERS = {Kind.SUM, Kind.MEAN, Kind.MAX, Kind.NOW_SUM}
-MEASURES = ("count", *OF_A_FIELD, "share", "now")
+MEASURES = ("count", *OF_A_FIELD, "share", "now", *AHEAD)
 # Named in the contract, and computed by a later version: a rule that asks for one is refused, not misread.
-NOT_YET = ("quantile", "ratio", "growth", "unusual", "overdue", "silent", "forecast", "service_level_ahead")
+NOT_YET = ("quantile", "ratio", "growth", "overdue", "silent", "service_level_ahead")
+
+_FORMS = {
+    "share": "{share: {outcome: abandoned}}",
+    "now": "{now: count}",
+    "unusual": "{unusual: count}",
+    "forecast": "{forecast: count, ahead: 15m}",
+    "drop": "{drop: count, against: 28d}",
+    "new": "{new: FIELD, within: 30d}",
+}
 
 
 def read_measure(place: Place, stream: Stream) -> Measure | None:
@@ -28,6 +39,8 @@ def read_measure(place: Place, stream: Stream) -> Measure | None:
     operand = entries[name]
     if name in NOT_YET:
         operand.refuse(_not_yet(name), at_key=True)
+    elif name in AHEAD:
+        return read_ahead(name, entries, stream, read_measure)
     elif name == "now":
         return _read_now(operand, entries.get("field"), stream)
     elif name == "share":
@@ -52,7 +65,7 @@ def _name_of(place: Place, entries: Mapping[str, Place]) -> str | None:
     for other in named[1:]:
         entries[other].refuse(f'a rule has one measure, and "{name}" is there already', at_key=True)
     if name not in NOT_YET:  # what those take is not known here
-        belongs = ("now", "field") if name == "now" else (name,)
+        belongs = ("now", "field") if name == "now" else (name, *AHEAD.get(name, ()))
         for key, operand in entries.items():
             if key not in belongs and key not in named:
                 operand.refuse(f'unknown key {quoted(key)} beside "{name}": {suggest(key, belongs)}', at_key=True)
@@ -69,7 +82,7 @@ def _read_word(place: Place, name: str) -> Measure | None:
     if name in NOT_YET:
         place.refuse(_not_yet(name))
     elif name in MEASURES:
-        form = {"share": "{share: {outcome: abandoned}}", "now": "{now: count}"}.get(name, f"{{{name}: FIELD}}")
+        form = _FORMS.get(name, f"{{{name}: FIELD}}")
         place.refuse(f'"{name}" needs to know of what: write {form}')
     else:
         place.refuse(f"unknown measure {quoted(name)}: {suggest(name, MEASURES)}")

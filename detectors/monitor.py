@@ -21,7 +21,7 @@ class Monitor:
 
     def __init__(self, rules: Sequence[Rule], streams: Mapping[str, Stream], *, lateness_ms: int) -> None:
         self.gate = Gate(lateness_ms)
-        self._feeders = {rule.id: Feeder(rule, streams[rule.stream]) for rule in rules}
+        self._feeders = {rule.id: Feeder(side, streams[side.stream]) for rule in rules for side in rule.sides}
         self._tables: dict[tuple[str, tuple[str, ...]], SeriesTable] = {}
 
     def feed(self, batch: EventBatch) -> None:
@@ -59,8 +59,8 @@ class Monitor:
 def fields_needed(rules: Sequence[Rule], stream: Stream) -> dict[str, bool]:
     """Name the fields the rules read of a stream, and whether their codes are needed."""
     needed: dict[str, bool] = {}
-    for rule in rules:
-        if rule.stream == stream.name:
-            for field, codes in fields_of(rule, stream).items():
+    for side in (side for rule in rules for side in rule.sides):
+        if side.stream == stream.name:
+            for field, codes in fields_of(side, stream).items():
                 needed[field] = needed.get(field, False) or codes
     return needed

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from enum import Enum
 from functools import cached_property
 
@@ -36,7 +36,10 @@ class Condition:
 
 
 class Kind(Enum):
-    """What a measure computes. The first six run over a window, `NOW_*` over the latest state of things."""
+    """What a measure computes: over a window, `NOW_*` over the latest state of things, the last out of another measure.
+
+    Those look back on the values another measure had (`Measure.base`), or carry them on.
+    """
 
     COUNT = "count"
     SUM = "sum"
@@ -47,6 +50,10 @@ class Kind(Enum):
     NOW_COUNT = "now count"
     NOW_SUM = "now sum"
     NOW_DISTINCT = "now distinct"
+    NEW = "new"
+    UNUSUAL = "unusual"
+    FORECAST = "forecast"
+    DROP = "drop"
 
     @property
     def is_now(self) -> bool:
@@ -61,6 +68,10 @@ class Measure:
     kind: Kind
     field: str | None = None
     matching: tuple[Condition, ...] = ()
+    base: Measure | None = None  # the measure whose values are looked back on or carried on
+    span_ms: int = 0  # how far back `drop` and `new` look, how far ahead `forecast`
+    low: bool = False  # `unusual`: how unusually low, not high
+    offset_ms: int = 0  # `unusual`: what local time is ahead of UTC
 
 
 @dataclass(frozen=True)  # no slots: the fingerprint is asked for with every partial, and kept
@@ -77,6 +88,7 @@ class Rule:
     levels: tuple[tuple[str, float], ...]
     title: Mapping[str, str]
     where: tuple[Condition, ...] = ()
+    excepted: tuple[Condition, ...] = ()  # events that match all of it are left out; empty leaves out none
     by: tuple[str, ...] = ()
     window_ms: int = 300_000
     hop_ms: int = 10_000
@@ -90,6 +102,11 @@ class Rule:
     action: Mapping[str, str] = field(default_factory=dict)
     notify: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     notice: str | None = None
+
+    @cached_property
+    def sides(self) -> tuple[Rule, ...]:
+        """What is counted for this rule, each as a rule over one stream: a source knows of no other."""
+        return (self,) if self.measure.base is None else replace(self, measure=self.measure.base).sides
 
     @cached_property
     def fingerprint(self) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 
 from detectors import exact
 from detectors.batch import Float64, Int64
+from detectors.columns import grown
 from detectors.partial import DISTINCT_EXACT, Array, Partial
 from detectors.rules import Kind, Measure
 
@@ -30,15 +31,6 @@ class Window(Protocol):
         """Give the value of each series, NaN where it is unknown."""
 
 
-def _grown(column: Array, size: int) -> Array:
-    """Lengthen a column by doubling, so that growing one by one stays cheap."""
-    if size <= len(column):
-        return column
-    longer = np.zeros((max(size, 2 * len(column)), *column.shape[1:]), column.dtype)
-    longer[: len(column)] = column
-    return longer
-
-
 class _Totals:
     """Running totals of what adds up: counts, exact sums and hits."""
 
@@ -57,7 +49,7 @@ class _Totals:
         }
 
     def grow(self, size: int) -> None:
-        self._totals = {name: _grown(column, size) for name, column in self._totals.items()}
+        self._totals = {name: grown(column, size) for name, column in self._totals.items()}
 
     def enter(self, rows: Int64, pane: Partial) -> None:
         for name, column in self._totals.items():
@@ -90,7 +82,7 @@ class _Maxima:
         self._falling: list[deque[tuple[int, float]]] = []
 
     def grow(self, size: int) -> None:
-        self._count = _grown(self._count, size)
+        self._count = grown(self._count, size)
         self._falling.extend(deque() for _ in range(size - len(self._falling)))
 
     def enter(self, rows: Int64, pane: Partial) -> None:

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
 from detectors.rules import Condition, Kind, Op, Rule
+from tests import oracle_ahead
 
 Event = Mapping[str, Any]
 THINGS = {"network": "element", "cases": "case", "agents": "agent"}
@@ -49,6 +51,10 @@ def match(conditions: Sequence[Condition], event: Event) -> bool:
     return all(holds(condition, event) for condition in conditions)
 
 
+def chosen(rule: Rule, event: Event) -> bool:
+    return match(rule.where, event) and not (rule.excepted and match(rule.excepted, event))
+
+
 def key_of(rule: Rule, event: Event) -> tuple[Any, ...]:
     return tuple("" if event.get(field) is None else event[field] for field in rule.by)
 
@@ -60,12 +66,12 @@ def value_at(rule: Rule, key: tuple[Any, ...], events: Sequence[Event], t: int) 
         latest: dict[str, Event] = {}
         for event in sorted((e for e in events if e["time"] < t), key=lambda e: (e["time"], e["id"])):
             latest[event[THINGS[rule.stream]]] = event
-        there = [e for e in latest.values() if key_of(rule, e) == key and match(rule.where, e)]
+        there = [e for e in latest.values() if key_of(rule, e) == key and chosen(rule, e)]
         values = [e[field] for e in there if e.get(field) is not None]
         return {Kind.NOW_COUNT: len(there), Kind.NOW_SUM: math.fsum(values) if kind is Kind.NOW_SUM else 0,
                 Kind.NOW_DISTINCT: len(set(values))}[kind]  # fmt: skip
     there = [e for e in events if t - rule.window_ms <= e["time"] < t and key_of(rule, e) == key]
-    there = [e for e in there if match(rule.where, e)]
+    there = [e for e in there if chosen(rule, e)]
     values = [e[field] for e in there if e.get(field) is not None]
     if kind is Kind.COUNT:
         return len(there)
@@ -91,6 +97,15 @@ def level_of(rule: Rule, value: float, *, hold: bool) -> int:
     return reached
 
 
+def past_in(rule: Rule, base: Rule, key: tuple[Any, ...], placed: Sequence[Event], own: Sequence[Event]) -> Any:
+    """Give what knows the values of one series of a rule that is judged against its past; None for the others."""
+    if rule.measure.base is None:
+        return None
+    events = [e for e in placed if key_of(rule, e) == key]
+    begin = min(e["time"] for e in events) // rule.hop_ms * rule.hop_ms + rule.hop_ms
+    return oracle_ahead.past_of(rule, events, begin, lambda t: value_at(base, key, own, t))
+
+
 Told = tuple[Any, ...]
 
 
@@ -102,15 +117,17 @@ def transitions(rules: Sequence[Rule], arrived: Sequence[Event], lateness: int, 
     for number, rule in enumerate(rules):
         hop = rule.hop_ms
         own = [e for e in events if e["stream"] == rule.stream]
-        placed = [e for e in own if rule.measure.kind.is_now or match(rule.where, e)]
+        base = replace(rule, measure=rule.measure.base or rule.measure)
+        placed = [e for e in own if base.measure.kind.is_now or chosen(rule, e)]
         for key in {key_of(rule, e) for e in placed}:
             first = min(e["time"] for e in placed if key_of(rule, e) == key)
             begin = -(-(first + rule.window_ms) // hop) * hop if rule.below else first // hop * hop + hop
+            past = past_in(rule, base, key, placed, own)
             entered: dict[int, int] = {}
             held: dict[int, int] = {}
             level, started, known, ends = 0, 0, None, last // hop * hop + hop + drain
             for t in range(begin, ends + 1, hop):
-                value = value_at(rule, key, own, t)
+                value = value_at(rule, key, own, t) if past is None else past.at(t)
                 was, reason = level, ""
                 if value is not None:
                     known = t
