@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeGuard
 
+from detectors.compound import Scope, check_series
 from detectors.conditions import read_except, read_field, read_where
 from detectors.grading import read_clear, read_direction, read_levels, read_min_events, read_times
 from detectors.measures import read_measure
@@ -79,10 +80,14 @@ def _read_rule(place: Place, streams: Mapping[str, Stream]) -> Rule | None:
     below = "direction" in parts and read_direction(parts["direction"])
     settings: dict[str, Any] = {"stream": name, "below": below, **read_times(parts, place)}
     if name is not None:
-        settings |= _read_each(parts, _readers_of_events(streams[name]))
+        hop_is_wrong = "hop" in parts and any(problem.path == parts["hop"].path for problem in place.problems)
+        scope = Scope(streams[name], streams, None if hop_is_wrong else settings["hop_ms"])
+        settings |= _read_each(parts, _readers_of_events(scope))
     measure = settings.get("measure")
-    if "measure" in parts:
+    if measure is not None and name is not None:
         check_window(parts["measure"], measure, settings["window_ms"])
+        check_series(parts, measure, streams[name], streams)
+        measure = measure.base or measure
     spoken = None if name is None else (*SPOKEN, *settings.get("by", ()))
     settings |= _read_each(
         parts,
@@ -105,12 +110,13 @@ def _read_each(parts: Mapping[str, Place], readers: Mapping[str, Reader]) -> dic
     return {key: read(parts[key]) for key, read in readers.items() if key in parts}
 
 
-def _readers_of_events(stream: Stream) -> Mapping[str, Reader]:
+def _readers_of_events(scope: Scope) -> Mapping[str, Reader]:
     """Give the readers of all that names fields, and so needs to know the stream."""
+    stream = scope.stream
     return {
         "where": lambda part: read_where(part, stream),
         "except": lambda part: read_except(part, stream),
-        "measure": lambda part: read_measure(part, stream),
+        "measure": lambda part: read_measure(part, scope),
         "by": lambda part: _read_by(part, stream),
     }
 

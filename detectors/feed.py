@@ -12,10 +12,20 @@ from typing import Any
 
 import numpy as np
 
-from detectors import exact
+from detectors import exact, sketch
 from detectors.batch import Column, EventBatch, Int64, UInt64
 from detectors.codes import combine
-from detectors.partial import Array, Partial, Things, latest_things, merge, reduce_events, unique_pairs
+from detectors.partial import (
+    Array,
+    Moments,
+    Partial,
+    Things,
+    Weights,
+    latest_things,
+    merge,
+    reduce_events,
+    unique_pairs,
+)
 from detectors.rules import Kind, Rule
 from detectors.transition import Key
 from detectors.vocabulary import Stream
@@ -140,7 +150,26 @@ class Feeder:
             codes = _codes(batch.columns[self.rule.measure.field or ""])[events]
             there = codes != 0
             pairs = unique_pairs(np.searchsorted(groups, rows[there]), codes[there])
-        return Partial(self.rule.id, end, [table.keys[row] for row in groups.tolist()], columns, pairs)
+        keys = [table.keys[row] for row in groups.tolist()]
+        weights, moments = self._singled(batch, events, np.searchsorted(groups, rows), columns)
+        return Partial(self.rule.id, end, keys, columns, pairs, None, weights, moments)
+
+    def _singled(
+        self, batch: EventBatch, events: Int64, places: Int64, columns: dict[str, Array]
+    ) -> tuple[Weights | None, Moments | None]:
+        """Give what is told of single events: values for a quantile, moments for an unmatched."""
+        measure = self.rule.measure
+        if measure.kind is Kind.QUANTILE:
+            numbers = _numbers(batch.columns[measure.field or ""])[events]
+            there = ~np.isnan(numbers)
+            weights = sketch.weigh(places[there], numbers[there], np.ones(there.sum(), np.int64))
+            columns["coarse"], weights = sketch.bounded(columns["coarse"], weights)
+            return weights, None
+        if measure.kind is Kind.MOMENTS:
+            codes = _codes(batch.columns[measure.field or ""])[events]
+            there = codes != 0
+            return None, (places[there], codes[there], batch.time_ms[events][there])
+        return None, None
 
     def _columns(self, batch: EventBatch, events: Int64) -> dict[str, Array]:
         """Give each event its row of every column the measure adds up."""
@@ -151,6 +180,8 @@ class Feeder:
         if measure.kind is Kind.SHARE:
             hit = matches(measure.matching, self._stream.fields, batch)
             columns["hits"] = columns["count"] if hit is None else hit[events].astype(np.int64)
+        if measure.kind is Kind.QUANTILE:
+            columns["coarse"] = np.zeros(len(events), np.int64)
         if measure.kind in (Kind.SUM, Kind.MEAN, Kind.MAX):
             numbers = _numbers(batch.columns[measure.field or ""])[events]
             there = ~np.isnan(numbers)
@@ -196,6 +227,9 @@ def _numbers(column: Column) -> Any:
     return column.numbers
 
 
+_CODED = (Kind.DISTINCT, Kind.NOW_DISTINCT, Kind.MOMENTS)  # what asks which values are the same
+
+
 def fields_of(rule: Rule, stream: Stream) -> Mapping[str, bool]:
     """Name the fields a rule reads, and whether their codes are needed (keys, things, distinct values)."""
     fields = {condition.field: False for condition in (*rule.where, *rule.excepted, *rule.measure.matching)}
@@ -204,5 +238,5 @@ def fields_of(rule: Rule, stream: Stream) -> Mapping[str, bool]:
     if kind.is_now and stream.thing is not None:
         fields[stream.thing] = True
     if rule.measure.field is not None:
-        fields[rule.measure.field] = fields.get(rule.measure.field, False) or kind in (Kind.DISTINCT, Kind.NOW_DISTINCT)
+        fields[rule.measure.field] = fields.get(rule.measure.field, False) or kind in _CODED
     return fields

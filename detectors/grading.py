@@ -11,7 +11,7 @@ from detectors.places import Place, describe, number_text, quoted
 from detectors.rules import Kind, Rule
 from detectors.wording import LEVELS
 
-TAKE_MIN_EVENTS = (Kind.MEAN, Kind.MAX, Kind.SHARE)
+TAKE_MIN_EVENTS = (Kind.MEAN, Kind.MAX, Kind.SHARE, Kind.QUANTILE, Kind.RATIO, Kind.UNMATCHED_SHARE)
 HOPS_MAX = 1_000_000
 """Panes a window may have: more is a slip of the hand that would eat the memory."""
 

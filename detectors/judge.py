@@ -15,8 +15,10 @@ import numpy as np
 
 from detectors.batch import Int64
 from detectors.firsts import Firsts
+from detectors.history import History
 from detectors.latest import LatestStates
 from detectors.levels import FOREVER, Levels
+from detectors.matching import Matcher
 from detectors.outlook import Outlook
 from detectors.outlooks import outlook_of
 from detectors.partial import Partial, merge
@@ -25,6 +27,7 @@ from detectors.transition import Key, Transition
 from detectors.windows import Window, window_of
 
 _NEVER = -FOREVER
+_NOBODY = np.zeros(0, np.int64)
 
 
 class RuleJudge:
@@ -37,9 +40,12 @@ class RuleJudge:
         self.judged_ms = _NEVER
         self._rows: dict[Key, int] = {}
         measure = rule.measure.base or rule.measure
+        first = measure.of.measure if measure.of is not None and measure.of.measure is not None else measure
+        self._history = History(rule.measure.span_ms, rule.window_ms) if rule.measure.kind is Kind.GROWTH else None
+        self._outlook = outlook_of(rule)
+        self._matcher = Matcher(first.kind, first.span_ms, rule.hop_ms) if first.kind.is_unmatched else None
         self._now = LatestStates(measure.kind) if measure.kind.is_now else None
         self._window = None if self._now is not None else _window_of(rule, measure)
-        self._outlook = outlook_of(rule)
         self._names = ("green", *(name for name, _ in rule.levels))
         self._start_ms = np.zeros(0, np.int64)  # `below`: the first boundary a whole window after the first event
         self._waiting: dict[int, list[Partial]] = {}
@@ -50,18 +56,23 @@ class RuleJudge:
         """Accept a partial for judging. Return False if its boundary is judged already: it came too late."""
         if partial.end_ms <= self.judged_ms:
             return False
-        if partial.end_ms not in self._waiting:
-            heapq.heappush(self._ends, partial.end_ms)
-        self._waiting.setdefault(partial.end_ms, []).append(partial)
+        due_ms = self._due_ms(partial)
+        if due_ms not in self._waiting:
+            heapq.heappush(self._ends, due_ms)
+        self._waiting.setdefault(due_ms, []).append(partial)
         return True
+
+    def _due_ms(self, partial: Partial) -> int:
+        return partial.end_ms if self._matcher is None else self._matcher.due_ms(partial)
 
     @property
     def next_ms(self) -> int:
         """The next boundary at which something can change."""
         entering = self._ends[0] if self._ends else FOREVER
         leaving = self._inside[0][0] if self._inside else FOREVER
+        remembered = self._history.next_ms if self._history is not None else FOREVER
         learning = self._outlook.next_ms if self._outlook is not None else FOREVER
-        return min(entering, leaving, learning, self._waking_ms)
+        return min(entering, leaving, remembered, learning, self._waking_ms)
 
     @property
     def _waking_ms(self) -> int:
@@ -92,7 +103,9 @@ class RuleJudge:
             touched.append(rows)
         if self._ends and self._ends[0] <= time_ms:
             heapq.heappop(self._ends)
-            touched.append(self._enter(merge(self._waiting.pop(time_ms))))
+            touched.append(self._enter(self._complete(time_ms), time_ms))
+        if self._history is not None:
+            touched.append(self._history.recall(time_ms))
         if self._outlook is not None and self._outlook.next_ms <= time_ms:
             touched.append(self._learn(self._outlook, time_ms))
         rows = touched[0] if len(touched) == 1 else np.unique(np.concatenate(touched))
@@ -100,6 +113,8 @@ class RuleJudge:
             # Not yet judged: woken at its start by what `_number` wrote into wake_ms.
             rows = rows[self._start_ms[rows] <= time_ms]
         values = self._value_of(rows)
+        if self._history is not None:
+            values = self._history.compare(rows, values, time_ms)
         if self._outlook is not None:
             values = self._outlook.values(rows, values)
         changed, was, unknown = self.levels.judge(rows, values, time_ms)
@@ -121,22 +136,36 @@ class RuleJudge:
         assert self._window is not None
         return self._window.values(rows)
 
-    def _enter(self, pane: Partial) -> Int64:
-        rows = np.array([self._number(key) for key in pane.keys], np.int64)
+    def _complete(self, time_ms: int) -> list[Partial]:
+        """Take out what waits for a boundary, and merge it: one pane a side."""
+        told: dict[int, list[Partial]] = {}
+        for partial in self._waiting.pop(time_ms):
+            told.setdefault(partial.side, []).append(partial)
+        panes = [merge(told[side]) for side in sorted(told)]
+        return panes if self._matcher is None else self._matcher.resolve(panes, time_ms)
+
+    def _enter(self, panes: Sequence[Partial], time_ms: int) -> Int64:
+        """Let the panes of one boundary in, at most one of a side. Return the series that may have changed."""
+        entering = [np.array([self._number(key) for key in pane.keys], np.int64) for pane in panes]
         size = len(self.keys)
         self.levels.grow(size)
+        if self._history is not None:
+            self._history.grow(size, time_ms)
         if self._outlook is not None:
-            self._outlook.begin(size, pane.end_ms)
+            self._outlook.begin(size, time_ms)
         if self.rule.below:
-            self._schedule(rows, pane)
-        if self._now is not None:
-            self._now.grow(size)
-            return np.unique(np.concatenate((rows, self._now.enter(rows, pane))))
-        assert self._window is not None
-        self._window.grow(size)
-        self._window.enter(rows, pane)
-        self._inside.append((pane.end_ms + self.rule.window_ms, rows, pane))
-        return rows
+            self._schedule(entering, panes)
+        touched = [_NOBODY, *entering]
+        for rows, pane in zip(entering, panes, strict=True):
+            if self._now is not None:
+                self._now.grow(size)
+                touched.append(self._now.enter(rows, pane))
+            else:
+                assert self._window is not None
+                self._window.grow(size)
+                self._window.enter(rows, pane)
+                self._inside.append((pane.end_ms + self.rule.window_ms, rows, pane))
+        return touched[1] if len(touched) == 2 else np.unique(np.concatenate(touched))
 
     def _number(self, key: Key) -> int:
         row = self._rows.get(key)
@@ -145,17 +174,19 @@ class RuleJudge:
             self.keys.append(key)
         return row
 
-    def _schedule(self, rows: Int64, pane: Partial) -> None:
+    def _schedule(self, entering: Sequence[Int64], panes: Sequence[Partial]) -> None:
         """Note when new series of a `below` rule may first be judged, and wake them then."""
         old = len(self._start_ms)
-        new = rows >= old
-        if not new.any():
+        if len(self.keys) == old:
             return
-        self._start_ms = np.concatenate((self._start_ms, np.zeros(len(self.keys) - old, np.int64)))
+        first = np.full(len(self.keys) - old, FOREVER)
+        for rows, pane in zip(entering, panes, strict=True):
+            new = rows >= old
+            np.minimum.at(first, rows[new] - old, pane.columns["first_ms"][new])
         hop = self.rule.hop_ms
-        start = -(-(pane.columns["first_ms"][new] + self.rule.window_ms) // hop) * hop
-        self._start_ms[rows[new]] = start
-        self.levels.wake_ms[rows[new]] = np.maximum(start, pane.end_ms)
+        start = -(-(first + self.rule.window_ms) // hop) * hop
+        self._start_ms = np.concatenate((self._start_ms, start))
+        self.levels.wake_ms[old : len(self.keys)] = np.maximum(start, panes[0].end_ms)
 
     def _transition(self, row: int, was: int, time_ms: int, *, for_want: bool) -> Transition:
         rank = int(self.levels.rank[row])
@@ -207,6 +238,8 @@ class RuleJudge:
             "things": self._now.state() if self._now is not None else {},
             "outlook": self._outlook.state(len(self.keys)) if self._outlook is not None else None,
             "firsts": self._window.state() if isinstance(self._window, Firsts) else None,
+            "history": self._history.state() if self._history is not None else None,
+            "matcher": self._matcher.state() if self._matcher is not None else None,
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -220,15 +253,19 @@ class RuleJudge:
             self._now.restore(state["things"])
         if self._window is not None:
             self._window.grow(len(self.keys))
+        if self._history is not None:
+            self._history.restore(state["history"])
+        if self._matcher is not None:
+            self._matcher.restore(state["matcher"])
         for pane in map(Partial.of, state["inside"]):
-            self._enter(pane)
+            self._enter([pane], pane.end_ms)
         self.levels.restore(state["levels"])
         if self._outlook is not None:
             self._outlook.restore(state["outlook"])
         if isinstance(self._window, Firsts):
             self._window.restore(state["firsts"])
         for pane in map(Partial.of, state["waiting"]):
-            self._waiting.setdefault(pane.end_ms, []).append(pane)
+            self._waiting.setdefault(self._due_ms(pane), []).append(pane)
         self._ends = sorted(self._waiting)
 
 

@@ -2,25 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 
+from detectors.compound import Scope, read_growth, read_ratio, read_unmatched
 from detectors.conditions import read_field, read_where
 from detectors.measures_ahead import KEYS as AHEAD
 from detectors.measures_ahead import read_ahead
-from detectors.places import Place, quoted, suggest
+from detectors.places import Place, describe, quoted, suggest
 from detectors.rules import Kind, Measure
 from detectors.vocabulary import FieldType, Stream
 
 OF_A_FIELD = {"sum": Kind.SUM, "mean": Kind.MEAN, "max": Kind.MAX, "distinct": Kind.DISTINCT}
 NOW = {"count": Kind.NOW_COUNT, "sum": Kind.NOW_SUM, "distinct": Kind.NOW_DISTINCT}
-NEEDS_NUMBERS = {Kind.SUM, Kind.MEAN, Kind.MAX, Kind.NOW_SUM}
-MEASURES = ("count", *OF_A_FIELD, "share", "now", *AHEAD)
+NEEDS_NUMBERS = {Kind.SUM, Kind.MEAN, Kind.MAX, Kind.NOW_SUM, Kind.QUANTILE}
+MEASURES = ("count", *OF_A_FIELD, "share", "now", "quantile", "ratio", "growth", "unmatched", *AHEAD)
+_BESIDE = {
+    "now": ("field",),
+    "quantile": ("q",),
+    "ratio": ("per",),
+    "growth": ("against",),
+    "unmatched": ("in", "on", "within"),
+    **AHEAD,
+}
 # Named in the contract, and computed by a later version: a rule that asks for one is refused, not misread.
-NOT_YET = ("quantile", "ratio", "growth", "overdue", "silent", "service_level_ahead")
+NOT_YET = ("overdue", "silent", "service_level_ahead")
+
 
 _FORMS = {
     "share": "{share: {outcome: abandoned}}",
     "now": "{now: count}",
+    "quantile": "{quantile: FIELD, q: 0.95}",
+    "ratio": "{ratio: {of: {…}, to: {…}}}",
+    "growth": "{growth: count, against: 7d}",
+    "unmatched": "{unmatched: share, in: {stream: complaints}, on: customer, within: 30m}",
     "unusual": "{unusual: count}",
     "forecast": "{forecast: count, ahead: 15m}",
     "drop": "{drop: count, against: 28d}",
@@ -28,8 +43,9 @@ _FORMS = {
 }
 
 
-def read_measure(place: Place, stream: Stream) -> Measure | None:
+def read_measure(place: Place, scope: Scope) -> Measure | None:
     """Read `count`, `{sum: field}`, `{share: WHERE}`, `{now: count}` and their like."""
+    stream = scope.stream
     if isinstance(place.value, str):
         return _read_word(place, place.value)
     entries = place.entries("the name of a measure or a mapping, as in {sum: users}")
@@ -39,16 +55,21 @@ def read_measure(place: Place, stream: Stream) -> Measure | None:
     operand = entries[name]
     if name in NOT_YET:
         operand.refuse(_not_yet(name), at_key=True)
-    elif name in AHEAD:
-        return read_ahead(name, entries, stream, read_measure)
-    elif name == "now":
-        return _read_now(operand, entries.get("field"), stream)
-    elif name == "share":
-        return _read_share(operand, stream)
-    elif name in OF_A_FIELD:
+        return None
+    readers: Mapping[str, Callable[[], Measure | None]] = {
+        "now": lambda: _read_now(operand, entries.get("field"), stream),
+        "share": lambda: _read_share(operand, stream),
+        "quantile": lambda: _read_quantile(operand, entries.get("q"), stream),
+        "ratio": lambda: read_ratio(operand, entries.get("per"), scope, read_measure),
+        "growth": lambda: read_growth(operand, entries.get("against"), scope, read_measure),
+        "unmatched": lambda: read_unmatched(operand, entries, scope),
+        **{ahead: lambda: read_ahead(name, entries, scope, read_measure) for ahead in AHEAD},
+    }
+    if name in readers:
+        return readers[name]()
+    if name in OF_A_FIELD:
         return _over_field(OF_A_FIELD[name], operand, stream)
-    else:
-        operand.refuse('"count" takes nothing: write measure: count', at_key=True)
+    operand.refuse('"count" takes nothing: write measure: count', at_key=True)
     return None
 
 
@@ -65,7 +86,7 @@ def _name_of(place: Place, entries: Mapping[str, Place]) -> str | None:
     for other in named[1:]:
         entries[other].refuse(f'a rule has one measure, and "{name}" is there already', at_key=True)
     if name not in NOT_YET:  # what those take is not known here
-        belongs = ("now", "field") if name == "now" else (name, *AHEAD.get(name, ()))
+        belongs = (name, *_BESIDE.get(name, ()))
         for key, operand in entries.items():
             if key not in belongs and key not in named:
                 operand.refuse(f'unknown key {quoted(key)} beside "{name}": {suggest(key, belongs)}', at_key=True)
@@ -94,6 +115,17 @@ def _read_share(place: Place, stream: Stream) -> Measure:
     if place.value == {}:
         place.refuse("the share of everything is 1: name at least one field")
     return Measure(Kind.SHARE, matching=matching)
+
+
+def _read_quantile(place: Place, part: Place | None, stream: Stream) -> Measure | None:
+    measure = _over_field(Kind.QUANTILE, place, stream)
+    if part is None:
+        place.refuse('"quantile" needs to know which: write {quantile: FIELD, q: 0.95}', at_key=True)
+        return None
+    q = part.number("a number over 0, up to 1")
+    if q is not None and not 0 < q <= 1:
+        part.refuse(f"must be a number over 0, up to 1, not {describe(q)}")
+    return None if measure is None or q is None else replace(measure, q=q)
 
 
 def _read_now(place: Place, field: Place | None, stream: Stream) -> Measure | None:

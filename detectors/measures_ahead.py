@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
+from detectors.compound import Reader, Scope
 from detectors.conditions import read_field
 from detectors.drop import WEEK_MS, WINDOW_MS_MIN
 from detectors.durations import UNIT_MS, format_duration
 from detectors.grading import read_duration
 from detectors.places import Place, quoted
 from detectors.rules import Kind, Measure
-from detectors.vocabulary import Stream
 
 KEYS: Mapping[str, tuple[str, ...]] = {
     "unusual": ("side", "offset"),
@@ -27,16 +27,14 @@ _SPAN = {"forecast": ("ahead", "15m"), "drop": ("against", "28d"), "new": ("with
 _AHEAD_MS_MAX = UNIT_MS["d"]
 _OFFSET = re.compile(r"([+-])([01][0-9]):([0-5][0-9])", re.ASCII)
 
-Reader = Callable[[Place, Stream], Measure | None]
 
-
-def read_ahead(name: str, entries: Mapping[str, Place], stream: Stream, read_measure: Reader) -> Measure | None:
+def read_ahead(name: str, entries: Mapping[str, Place], scope: Scope, read_measure: Reader) -> Measure | None:
     """Read one of `KEYS` with what stands beside it; `read_measure` reads the measure within."""
     if name == "new":
-        known = read_field(entries[name], stream)
+        known = read_field(entries[name], scope.stream)
         base = None if known is None else Measure(Kind.DISTINCT, str(entries[name].value))
     else:
-        base = _read_base(name, entries[name], stream, read_measure)
+        base = _read_base(name, entries[name], scope, read_measure)
     span_ms = _read_span(name, entries) if name in _SPAN else 0
     low = "side" in entries and entries["side"].choice(("high", "low"), "side") == "low"
     offset_ms = _read_offset(entries["offset"]) if "offset" in entries else 0
@@ -45,8 +43,8 @@ def read_ahead(name: str, entries: Mapping[str, Place], stream: Stream, read_mea
     return Measure(KINDS[name], base=base, span_ms=span_ms, low=low, offset_ms=offset_ms)
 
 
-def _read_base(name: str, place: Place, stream: Stream, read_measure: Reader) -> Measure | None:
-    base = read_measure(place, stream)
+def _read_base(name: str, place: Place, scope: Scope, read_measure: Reader) -> Measure | None:
+    base = read_measure(place, scope)
     if base is not None and base.base is not None:
         place.refuse(f'"{name}" takes a measure of events, not "{base.kind.value}"')
         return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from detectors.batch import EventBatch
@@ -21,7 +22,11 @@ class Monitor:
 
     def __init__(self, rules: Sequence[Rule], streams: Mapping[str, Stream], *, lateness_ms: int) -> None:
         self.gate = Gate(lateness_ms)
-        self._feeders = {rule.id: Feeder(side, streams[side.stream]) for rule in rules for side in rule.sides}
+        self._feeders = {
+            _name(rule, number): Feeder(side, streams[side.stream])
+            for rule in rules
+            for number, side in enumerate(rule.sides)
+        }
         self._tables: dict[tuple[str, tuple[str, ...]], SeriesTable] = {}
 
     def feed(self, batch: EventBatch) -> None:
@@ -38,22 +43,35 @@ class Monitor:
 
     def close(self, watermark_ms: int) -> list[Partial]:
         """Take out every pane that is complete at this watermark: by rule, and in order of time."""
-        return [partial for feeder in self._feeders.values() for partial in feeder.close(watermark_ms)]
+        return [
+            replace(partial, side=_side_of(name)) if "/" in name else partial
+            for name, feeder in self._feeders.items()
+            for partial in feeder.close(watermark_ms)
+        ]
 
     def state(self) -> dict[str, Any]:
         """Write the gate and the open panes down as plain data, arrays and partials."""
         return {
             "gate": self.gate.state(),
-            "open": {id_: (feeder.rule.fingerprint, feeder.state()) for id_, feeder in self._feeders.items()},
+            "open": {name: (feeder.rule.fingerprint, feeder.state()) for name, feeder in self._feeders.items()},
         }
 
     def restore(self, state: dict[str, Any]) -> None:
         """Take up what `state` wrote; a rule whose arithmetic changed since then begins anew."""
         self.gate.restore(state["gate"])
-        for id_, (fingerprint, panes) in state["open"].items():
-            feeder = self._feeders.get(id_)
+        for name, (fingerprint, panes) in state["open"].items():
+            feeder = self._feeders.get(name)
             if feeder is not None and feeder.rule.fingerprint == fingerprint:
                 feeder.restore(panes)
+
+
+def _name(rule: Rule, side: int) -> str:
+    """Name a side as partials do: the first by the rule alone."""
+    return f"{rule.id}/{side}" if side else rule.id
+
+
+def _side_of(name: str) -> int:
+    return int(name.partition("/")[2])
 
 
 def fields_needed(rules: Sequence[Rule], stream: Stream) -> dict[str, bool]:

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from detectors import exact
-from detectors.batch import Int64
+from detectors import exact, sketch
+from detectors.batch import Float64, Int64, UInt64
 from detectors.transition import Key
 
 Array = npt.NDArray[Any]
@@ -26,6 +26,7 @@ _COMBINE: Mapping[str, np.ufunc] = {
     "hits": np.add,  # (n,) events that match the share's own condition
     "max": np.maximum,  # (n,) greatest value
     "first_ms": np.minimum,  # (n,) earliest event time
+    "coarse": np.maximum,  # (n,) 1 where `weights` hold the middles of buckets instead of the values
 }
 
 _DENSE = 4  # series an event at which sorting the events becomes cheaper than a place for each series
@@ -47,11 +48,19 @@ class Things:
     value: npt.NDArray[np.uint64]  # the code of the counted field, 0 = missing
 
 
+Weights = tuple[Int64, Float64, Int64]
+"""Values of a field as (row, value, how often): each value of a row once, by row and value."""
+
+Moments = tuple[Int64, UInt64, Int64]
+"""Events as (row, code of a field, event time), in any order."""
+
+
 @dataclass(frozen=True, slots=True)
 class Partial:
     """What one pane ending at `end_ms` holds, a row a series: `keys[i]` belongs to row i of every column.
 
-    `pairs` are the distinct values as (row, code); `things` the latest states, for `now` measures.
+    `pairs` are the distinct values as (row, code); `things` the latest states, for `now` measures; `weights` the values
+    of a quantile; `moments` the events of an unmatched. `side` says for which of `Rule.sides` it was counted.
     """
 
     rule: str
@@ -60,6 +69,14 @@ class Partial:
     columns: Mapping[str, Array] = field(default_factory=dict)
     pairs: tuple[Int64, npt.NDArray[np.uint64]] | None = None
     things: Things | None = None
+    weights: Weights | None = None
+    moments: Moments | None = None
+    side: int = 0
+
+    @property
+    def name(self) -> str:
+        """Name what was counted: the rule, and of its sides any but the first."""
+        return f"{self.rule}/{self.side}" if self.side else self.rule
 
     def state(self) -> list[Any]:
         """Write down as plain data and arrays."""
@@ -68,12 +85,15 @@ class Partial:
         if things is not None:
             told = [things.code, things.time_ms, list(things.ids), things.row]
             told += [things.matched, things.number, things.value]
-        return [self.rule, self.end_ms, list(self.keys), dict(self.columns), self.pairs, told]
+        is_plain = self.weights is None and self.moments is None and not self.side
+        more = [] if is_plain else [self.weights, self.moments, self.side]
+        return [self.rule, self.end_ms, list(self.keys), dict(self.columns), self.pairs, told, *more]
 
     @classmethod
     def of(cls, state: Sequence[Any]) -> Partial:
         """Take up what `state` wrote."""
-        rule, end_ms, keys, columns, pairs, told = state
+        rule, end_ms, keys, columns, pairs, told, *more = state
+        weights, moments, side = more or (None, None, 0)
         return cls(
             rule,
             end_ms,
@@ -81,6 +101,9 @@ class Partial:
             columns,
             None if pairs is None else (pairs[0], pairs[1]),
             None if told is None else Things(*told),
+            None if weights is None else (weights[0], weights[1], weights[2]),
+            None if moments is None else (moments[0], moments[1], moments[2]),
+            side,
         )
 
 
@@ -167,7 +190,19 @@ def merge(partials: Sequence[Partial]) -> Partial:
         things = latest_things([(p.things, row_of) for p, row_of in zip(partials, mapped, strict=True) if p.things])
     # Without columns (`now`) every key keeps its place; with them `groups` is 0 … len(keys) − 1, each key once.
     assert not columns or len(groups) == len(keys)
-    return Partial(partials[0].rule, partials[0].end_ms, keys, columns, pairs, things)
+    weights = moments = None
+    if partials[0].weights is not None:
+        weights = sketch.merged([(p.weights, row_of) for p, row_of in zip(partials, mapped, strict=True) if p.weights])
+        columns["coarse"], weights = sketch.bounded(columns["coarse"], weights)
+    if partials[0].moments is not None:
+        events = [(p.moments, row_of) for p, row_of in zip(partials, mapped, strict=True) if p.moments]
+        moments = (
+            np.concatenate([row_of[rows] for (rows, _, _), row_of in events]),
+            np.concatenate([codes for (_, codes, _), _ in events]),
+            np.concatenate([times for (_, _, times), _ in events]),
+        )
+    first = partials[0]
+    return Partial(first.rule, first.end_ms, keys, columns, pairs, things, weights, moments, first.side)
 
 
 def latest_things(parts: Iterable[tuple[Things, Int64]]) -> Things:

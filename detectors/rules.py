@@ -50,6 +50,13 @@ class Kind(Enum):
     NOW_COUNT = "now count"
     NOW_SUM = "now sum"
     NOW_DISTINCT = "now distinct"
+    QUANTILE = "quantile"
+    RATIO = "ratio"
+    GROWTH = "growth"
+    UNMATCHED_COUNT = "unmatched count"
+    UNMATCHED_SHARE = "unmatched share"
+    UNMATCHED_TOTAL = "unmatched total"
+    MOMENTS = "moments"  # not a measure of a rule: what a source tells of each side of an `UNMATCHED_*`
     NEW = "new"
     UNUSUAL = "unusual"
     FORECAST = "forecast"
@@ -60,18 +67,42 @@ class Kind(Enum):
         """Whether the measure follows the latest state of things instead of a window of events."""
         return self in (Kind.NOW_COUNT, Kind.NOW_SUM, Kind.NOW_DISTINCT)
 
+    @property
+    def is_unmatched(self) -> bool:
+        """Whether the measure looks for the counterpart of each event in another stream."""
+        return self in (Kind.UNMATCHED_COUNT, Kind.UNMATCHED_SHARE, Kind.UNMATCHED_TOTAL)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Events of one stream that a measure across streams names; `measure` is what a ratio takes of them."""
+
+    stream: str
+    where: tuple[Condition, ...] = ()
+    measure: Measure | None = None
+
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """What is computed: `field` for all but the counts, `matching` for `share` alone."""
+    """What is computed: `field` for all but the counts, `matching` for `share` alone.
+
+    A ratio is `of` ÷ `to` × `per`; a growth is that of `base`, against its value `span_ms` ago; so `unusual`, `drop`
+    and `new` look back on its values, and `forecast` carries them on. An unmatched event is one of which no event of
+    `to` with the same `field` lies within `span_ms`.
+    """
 
     kind: Kind
     field: str | None = None
     matching: tuple[Condition, ...] = ()
-    base: Measure | None = None  # the measure whose values are looked back on or carried on
-    span_ms: int = 0  # how far back `drop` and `new` look, how far ahead `forecast`
-    low: bool = False  # `unusual`: how unusually low, not high
-    offset_ms: int = 0  # `unusual`: what local time is ahead of UTC
+    q: float | None = None  # of a quantile, over 0, up to 1
+    of: Part | None = None
+    to: Part | None = None
+    per: float = 1.0
+    base: Measure | None = None
+    span_ms: int = 0
+    places: bool = True  # whether the keys of the events counted make series of the rule
+    low: bool = False  # whether the unusually low is asked for, not the high
+    offset_ms: int = 0  # what the hours and weekdays of an unusual are ahead of UTC
 
 
 @dataclass(frozen=True)  # no slots: the fingerprint is asked for with every partial, and kept
@@ -105,8 +136,40 @@ class Rule:
 
     @cached_property
     def sides(self) -> tuple[Rule, ...]:
-        """What is counted for this rule, each as a rule over one stream: a source knows of no other."""
-        return (self,) if self.measure.base is None else replace(self, measure=self.measure.base).sides
+        """What is counted for this rule, each as a rule over one stream: a source knows of no other.
+
+        A partial says which of them it belongs to. Of most rules there is one: the rule itself.
+        """
+        measure = self.measure
+        if measure.base is not None:
+            return replace(self, measure=measure.base).sides
+        if measure.kind is Kind.RATIO:
+            return tuple(side for part in (measure.of, measure.to) if part for side in self._side_of(part).sides)
+        if measure.kind.is_unmatched and measure.to is not None:
+            placed = measure.kind is Kind.UNMATCHED_TOTAL
+            found = Measure(Kind.MOMENTS, measure.field, places=placed)
+            return (
+                replace(self, measure=Measure(Kind.MOMENTS, measure.field)),
+                replace(
+                    self,
+                    stream=measure.to.stream,
+                    where=measure.to.where,
+                    excepted=(),
+                    measure=found,
+                    by=self.by if placed else (),
+                ),
+            )
+        return (self,)
+
+    def _side_of(self, part: Part) -> Rule:
+        """Give one side of a ratio as a rule of its own; the rule's `where` holds on both."""
+        assert part.measure is not None
+        return replace(self, stream=part.stream, where=(*self.where, *part.where), measure=part.measure)
+
+    @cached_property
+    def streams(self) -> tuple[str, ...]:
+        """The streams the rule reads."""
+        return tuple(dict.fromkeys(side.stream for side in self.sides))
 
     @cached_property
     def fingerprint(self) -> str:

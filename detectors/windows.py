@@ -12,6 +12,8 @@ from detectors import exact
 from detectors.batch import Float64, Int64
 from detectors.columns import grown
 from detectors.partial import DISTINCT_EXACT, Array, Partial
+from detectors.quantiles import Quantiles
+from detectors.ratios import Ratios
 from detectors.rules import Kind, Measure
 
 
@@ -139,10 +141,18 @@ def distinct_of(codes: Mapping[int, Any]) -> float:
     return float(round((DISTINCT_EXACT - 1) / (float(smallest) / 2.0**64)))
 
 
+_ADDED = {Kind.UNMATCHED_COUNT: Kind.COUNT, Kind.UNMATCHED_TOTAL: Kind.COUNT, Kind.UNMATCHED_SHARE: Kind.SHARE}
+
+
 def window_of(measure: Measure, min_events: int) -> Window:
     """Make the window a measure needs."""
     if measure.kind is Kind.MAX:
         return _Maxima(min_events)
     if measure.kind is Kind.DISTINCT:
         return _Distincts()
-    return _Totals(measure.kind, min_events)
+    if measure.kind is Kind.QUANTILE and measure.q is not None:
+        return Quantiles(measure.q, min_events)
+    if measure.of is not None and measure.to is not None:
+        of, to = (window_of(part.measure, 0) for part in (measure.of, measure.to) if part.measure is not None)
+        return Ratios(of, to, per=measure.per, min_events=min_events)
+    return _Totals(_ADDED.get(measure.kind, measure.kind), min_events)

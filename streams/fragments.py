@@ -15,6 +15,7 @@ from detectors.transition import Key
 _PARTIAL_BYTES = 200
 _ROW_BYTES = 8
 _PAIR_BYTES = 16
+_SINGLE_BYTES = 24  # a value of a quantile, an event of an unmatched
 _THING_BYTES = 60
 _SIGN_BYTES = 3  # of a character in UTF-8: more are rare, and records may be larger than what is asked for
 
@@ -28,6 +29,9 @@ def row_sizes(partial: Partial) -> Int64:
         sizes += column.nbytes // max(rows, 1)
     if partial.pairs is not None:
         sizes += _PAIR_BYTES * np.bincount(partial.pairs[0], minlength=rows)
+    for singles in (partial.weights, partial.moments):
+        if singles is not None:
+            sizes += _SINGLE_BYTES * np.bincount(singles[0], minlength=rows)
     if partial.things is not None:
         np.add.at(sizes, partial.things.row, _thing_sizes(partial.things))
     return sizes
@@ -79,6 +83,13 @@ def select(partial: Partial, rows: Int64) -> Partial:
     if things is not None:
         things = _chosen(things, np.flatnonzero(place[things.row] >= 0))
         things = replace(things, row=place[things.row])
+    weights, moments = partial.weights, partial.moments
+    if weights is not None:
+        inside = place[weights[0]] >= 0
+        weights = place[weights[0][inside]], weights[1][inside], weights[2][inside]
+    if moments is not None:
+        inside = place[moments[0]] >= 0
+        moments = place[moments[0][inside]], moments[1][inside], moments[2][inside]
     return Partial(
         partial.rule,
         partial.end_ms,
@@ -86,6 +97,9 @@ def select(partial: Partial, rows: Int64) -> Partial:
         {name: column[rows] for name, column in partial.columns.items()},
         pairs,
         things,
+        weights,
+        moments,
+        partial.side,
     )
 
 

@@ -45,10 +45,10 @@ class Source:
     watermark_ms: int | None = None
     idle: bool = False
     silent_ms: int = 0
-    through_ms: dict[str, int] = field(default_factory=dict)  # per rule: the last pane taken
+    through_ms: dict[str, int] = field(default_factory=dict)  # per side of a rule: the last pane taken
     excused_ms: int = 0  # of its silence, what the whole stream was blind for
     fingerprints: dict[str, str] | None = None  # of the rules it counts by; None before it has said so
-    begun: dict[str, Any] = field(default_factory=dict)  # per rule: the state of a pane that was told in part
+    begun: dict[str, Any] = field(default_factory=dict)  # per side: the state of a pane that was told in part
 
 
 @dataclass(slots=True)
@@ -92,6 +92,16 @@ class StreamTime:
         marks = [source.watermark_ms for source in (awake or known) if source.watermark_ms is not None]
         mark = min(marks) if awake else max(marks)
         self.watermark_ms = mark if self.watermark_ms is None else max(self.watermark_ms, mark)
+
+    @property
+    def is_unused(self) -> bool:
+        """Whether nothing has ever come, in no partition, and nothing is expected: nobody waits for such a stream."""
+        return (
+            self.watermark_ms is None
+            and self.expect_ms is None
+            and len(self.sources) >= self.partitions
+            and all(source.idle and source.watermark_ms is None for source in self.sources.values())
+        )
 
     @property
     def silent_ms(self) -> int:
@@ -170,16 +180,25 @@ class JudgeStage:
         time.advance()
         if time.watermark_ms is None:
             return []
-        return self._judge.advance(
-            lambda rule: time.watermark_ms if rule.stream == report.stream and rule.id not in self._waiting else None
-        )
+        return self._judge.advance(lambda rule: self._mark_of(rule) if report.stream in rule.streams else None)
+
+    def _mark_of(self, rule: Rule) -> int | None:
+        """Say how far a rule may be judged: as far as all streams have come that it reads; None if not at all."""
+        times = [self.streams.get(stream) for stream in rule.streams]
+        if rule.id in self._waiting or None in times:
+            return None
+        marks = [time.watermark_ms for time in times if time is not None and not time.is_unused]
+        known = [mark for mark in marks if mark is not None]
+        return min(known) if known and len(known) == len(marks) else None
 
     def _compare(self, stream: str) -> None:
         """Find the rules of a stream that its sources count differently from us; those that did begin anew."""
-        known = [one.fingerprints for one in self.streams[stream].sources.values() if one.fingerprints is not None]
         for rule in self._rules.values():
-            if rule.stream != stream:
+            if stream not in rule.streams:
                 continue
+            times = [self.streams[name] for name in rule.streams if name in self.streams]
+            sources = [source for time in times for source in time.sources.values()]
+            known = [source.fingerprints for source in sources if source.fingerprints is not None]
             if any(told.get(rule.id) != rule.fingerprint for told in known):
                 self._waiting.add(rule.id)
             elif rule.id in self._waiting:  # what was counted meanwhile is not complete
@@ -194,15 +213,15 @@ class JudgeStage:
         rule = self._rules.get(partial.rule)
         if rule is None or rule.fingerprint != fingerprints.get(partial.rule) or rule.id in self._waiting:
             return  # counted under another rule file, by this source or another: not ours to judge
-        if partial.end_ms <= source.through_ms.get(partial.rule, _NEVER):
+        if partial.end_ms <= source.through_ms.get(partial.name, _NEVER):
             return  # told again after a restart
-        begun = Partial.of(source.begun.pop(partial.rule)) if partial.rule in source.begun else None
+        begun = Partial.of(source.begun.pop(partial.name)) if partial.name in source.begun else None
         if begun is not None and begun.end_ms == partial.end_ms:
             partial = join(begun, partial)
         if goes_on:
-            source.begun[partial.rule] = partial.state()
+            source.begun[partial.name] = partial.state()
             return
-        source.through_ms[partial.rule] = partial.end_ms
+        source.through_ms[partial.name] = partial.end_ms
         if not self._judge.take(partial):
             self._metrics.count_late_partials(1)
 

@@ -31,7 +31,7 @@ class Replay:
         self._rules = rules
         self._stream_of = stream_of
         self._fields = {name: fields_needed(rules, stream) for name, stream in STREAMS.items()}
-        self._watched = {rule.stream for rule in rules}
+        self._watched = {stream for rule in rules for stream in rule.streams}
         self._last_ms: int | None = None
         self.accepted = 0
         self.late = 0

@@ -75,7 +75,7 @@ class Service:
         """Join the parts; nothing is opened yet. Raise SettingsError for what does not fit together."""
         self.settings = settings
         self.rules = rules
-        self.streams = tuple(dict.fromkeys((*settings.streams, *(rule.stream for rule in rules))))
+        self.streams = tuple(dict.fromkeys((*settings.streams, *(stream for rule in rules for stream in rule.streams))))
         self.access = access_of(settings.security)
         self._clock = clock
         self.metrics = Metrics(CollectorRegistry(), version=VERSION, streams=self.streams, channels=settings.channels)
@@ -155,10 +155,11 @@ class Service:
     def objections(self, rules: Sequence[Rule]) -> list[str]:
         """Say why these rules, right as they are, cannot be taken while running."""
         said = [
-            f"rule {rule.id} reads the stream {rule.stream}, which this worker does not listen to: name it under "
+            f"rule {rule.id} reads the stream {stream}, which this worker does not listen to: name it under "
             "streams in the settings, and start anew"
             for rule in rules
-            if rule.stream not in self.streams
+            for stream in rule.streams
+            if stream not in self.streams
         ]
         try:
             self._desk(rules)

@@ -91,7 +91,7 @@ class SourceStage:
         self.counts = Counts()
 
     def _begin(self, rules: Sequence[Rule]) -> None:
-        self._rules = [rule for rule in rules if rule.stream == self.stream]
+        self._rules = [rule for rule in rules if self.stream in rule.streams]
         self._fields = fields_needed(self._rules, STREAMS[self.stream])
         self._monitor = Monitor(self._rules, STREAMS, lateness_ms=self._lateness_ms)
         self._step_ms = int(np.gcd.reduce([rule.hop_ms for rule in self._rules] or [1000]))

@@ -13,7 +13,7 @@ from fractions import Fraction
 from typing import Any
 
 from detectors.rules import Condition, Kind, Op, Rule
-from tests import oracle_ahead
+from tests import oracle_ahead, oracle_windows
 
 Event = Mapping[str, Any]
 THINGS = {"network": "element", "cases": "case", "agents": "agent"}
@@ -62,6 +62,10 @@ def key_of(rule: Rule, event: Event) -> tuple[Any, ...]:
 def value_at(rule: Rule, key: tuple[Any, ...], events: Sequence[Event], t: int) -> float | None:
     """Give the value of one series at boundary t; None is unknown."""
     kind, field = rule.measure.kind, rule.measure.field or ""
+    if kind in oracle_windows.KINDS:
+        first = beginnings(rule, events).get(key, t)
+        return oracle_windows.value_at(rule, key, events, t, value_at, match, first)
+    events = [e for e in events if e["stream"] == rule.stream]
     if kind.is_now:
         latest: dict[str, Event] = {}
         for event in sorted((e for e in events if e["time"] < t), key=lambda e: (e["time"], e["id"])):
@@ -81,6 +85,8 @@ def value_at(rule: Rule, key: tuple[Any, ...], events: Sequence[Event], t: int) 
         return math.fsum(values)
     if len(there) < rule.min_events or not (there if kind is Kind.SHARE else values):
         return None
+    if kind is Kind.QUANTILE:
+        return oracle_windows.quantile(values, rule.measure.q or 0)
     if kind is Kind.SHARE:
         return sum(match(rule.measure.matching, e) for e in there) / len(there)
     return max(values) if kind is Kind.MAX else math.fsum(values) / len(values)
@@ -97,13 +103,27 @@ def level_of(rule: Rule, value: float, *, hold: bool) -> int:
     return reached
 
 
-def past_in(rule: Rule, base: Rule, key: tuple[Any, ...], placed: Sequence[Event], own: Sequence[Event]) -> Any:
+def past_in(rule: Rule, key: tuple[Any, ...], first: int, events: Sequence[Event]) -> Any:
     """Give what knows the values of one series of a rule that is judged against its past; None for the others."""
-    if rule.measure.base is None:
+    if rule.measure.kind not in oracle_ahead.KINDS:
         return None
-    events = [e for e in placed if key_of(rule, e) == key]
-    begin = min(e["time"] for e in events) // rule.hop_ms * rule.hop_ms + rule.hop_ms
-    return oracle_ahead.past_of(rule, events, begin, lambda t: value_at(base, key, own, t))
+    base = replace(rule, measure=rule.measure.base or rule.measure)
+    own = [e for e in events if e["stream"] == rule.stream and key_of(rule, e) == key and chosen(rule, e)]
+    begin = first // rule.hop_ms * rule.hop_ms + rule.hop_ms
+    return oracle_ahead.past_of(rule, own, begin, lambda t: value_at(base, key, events, t))
+
+
+def beginnings(rule: Rule, events: Sequence[Event]) -> dict[tuple[Any, ...], int]:
+    """Give every series with the time of its first event."""
+    first: dict[tuple[Any, ...], int] = {}
+    if rule.measure.kind in oracle_ahead.KINDS:
+        return beginnings(replace(rule, measure=rule.measure.base or rule.measure), events)
+    for one, shift in oracle_windows.counted(rule):
+        for event in events:
+            if event["stream"] == one.stream and (one.measure.kind.is_now or chosen(one, event)):
+                key = key_of(rule, event)
+                first[key] = min(first.get(key, event["time"] + shift), event["time"] + shift)
+    return first
 
 
 Told = tuple[Any, ...]
@@ -116,18 +136,14 @@ def transitions(rules: Sequence[Rule], arrived: Sequence[Event], lateness: int, 
     last = max((e["time"] for e in events), default=0)
     for number, rule in enumerate(rules):
         hop = rule.hop_ms
-        own = [e for e in events if e["stream"] == rule.stream]
-        base = replace(rule, measure=rule.measure.base or rule.measure)
-        placed = [e for e in own if base.measure.kind.is_now or chosen(rule, e)]
-        for key in {key_of(rule, e) for e in placed}:
-            first = min(e["time"] for e in placed if key_of(rule, e) == key)
+        for key, first in beginnings(rule, events).items():
             begin = -(-(first + rule.window_ms) // hop) * hop if rule.below else first // hop * hop + hop
-            past = past_in(rule, base, key, placed, own)
+            past = past_in(rule, key, first, events)
             entered: dict[int, int] = {}
             held: dict[int, int] = {}
             level, started, known, ends = 0, 0, None, last // hop * hop + hop + drain
             for t in range(begin, ends + 1, hop):
-                value = value_at(rule, key, own, t) if past is None else past.at(t)
+                value = value_at(rule, key, events, t) if past is None else past.at(t)
                 was, reason = level, ""
                 if value is not None:
                     known = t

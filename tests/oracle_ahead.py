@@ -13,6 +13,7 @@ from detectors.rules import Kind, Rule
 from detectors.tails import count_tail, gauge_tail
 
 Plain = Callable[[int], float | None]
+KINDS = (Kind.UNUSUAL, Kind.FORECAST, Kind.DROP, Kind.NEW)
 MINUTE, HOUR, DAY, WEEK = 60_000, 3_600_000, 86_400_000, 604_800_000
 
 

@@ -14,10 +14,9 @@ from hypothesis import strategies as st
 from detectors.rules import Condition, Kind, Measure, Op, Rule
 from tests import oracle
 from tests.builders import run
-from tests.oracle_ahead import DAY, HOUR, MINUTE, WEEK
+from tests.oracle_ahead import DAY, HOUR, KINDS, MINUTE, WEEK
 from tests.unit.test_oracle import TITLE, distincts, numeric, shares, split, without_none
 
-KINDS = [Kind.UNUSUAL, Kind.FORECAST, Kind.DROP, Kind.NEW]
 BASES = [Kind.COUNT, Kind.COUNT, Kind.SUM, Kind.MEAN, Kind.MAX, Kind.SHARE, Kind.DISTINCT, Kind.NOW_COUNT]
 LATENESS = 2 * HOUR
 
