@@ -63,8 +63,7 @@ def value_at(rule: Rule, key: tuple[Any, ...], events: Sequence[Event], t: int) 
     """Give the value of one series at boundary t; None is unknown."""
     kind, field = rule.measure.kind, rule.measure.field or ""
     if kind in oracle_windows.KINDS:
-        first = beginnings(rule, events).get(key, t)
-        return oracle_windows.value_at(rule, key, events, t, value_at, match, first)
+        return oracle_windows.value_at(rule, key, events, t)
     events = [e for e in events if e["stream"] == rule.stream]
     if kind.is_now:
         latest: dict[str, Event] = {}

@@ -1,23 +1,23 @@
 """What the oracle says of quantiles, ratios over two streams, growth, and events without their counterpart.
 
-`value_at` and `beginnings` of `tests.oracle` ask here for the kinds that are named below; both go back there for what
-these measures are made of.
+`value_at` and `beginnings` of `tests.oracle` ask here for the kinds that are named below; for what these measures are
+made of they are asked in turn.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
 from detectors import sketch
 from detectors.rules import Kind, Part, Rule
+from tests import oracle
 
 Event = Mapping[str, Any]
 Key = tuple[Any, ...]
-Value = Callable[[Rule, Key, Sequence[Event], int], float | None]
 UNMATCHED = (Kind.UNMATCHED_COUNT, Kind.UNMATCHED_SHARE, Kind.UNMATCHED_TOTAL)
 KINDS = (Kind.RATIO, Kind.GROWTH, *UNMATCHED)
 
@@ -68,40 +68,39 @@ def counterparts(rule: Rule) -> Rule:
     return replace(rule, stream=rule.measure.to.stream, where=rule.measure.to.where, excepted=())
 
 
-def value_at(
-    rule: Rule, key: Key, events: Sequence[Event], t: int, value: Value, match: Callable[..., bool], first: int
-) -> float | None:
-    """Give the value of one series at boundary t; `first` is the time of its first event."""
+def value_at(rule: Rule, key: Key, events: Sequence[Event], t: int) -> float | None:
+    """Give the value of one series at boundary t."""
     measure, hop = rule.measure, rule.hop_ms
     if measure.kind is Kind.RATIO:
         assert measure.of is not None
         assert measure.to is not None
         under = of_part(rule, measure.to)
-        of, to = value(of_part(rule, measure.of), key, events, t), value(under, key, events, t)
-        number = value(replace(under, measure=replace(under.measure, kind=Kind.COUNT)), key, events, t) or 0
+        of, to = oracle.value_at(of_part(rule, measure.of), key, events, t), oracle.value_at(under, key, events, t)
+        number = oracle.value_at(replace(under, measure=replace(under.measure, kind=Kind.COUNT)), key, events, t) or 0
         return None if of is None or not to or number < rule.min_events else of * measure.per / to
     if measure.kind is Kind.GROWTH:
         assert measure.base is not None
         base = replace(rule, measure=measure.base)
+        first = oracle.beginnings(rule, events).get(key, t)
         begin = first // hop * hop + hop
-        now, then = value(base, key, events, t), value(base, key, events, t - measure.span_ms)
+        now, then = oracle.value_at(base, key, events, t), oracle.value_at(base, key, events, t - measure.span_ms)
         has_history = t - measure.span_ms >= begin + rule.window_ms
         return now / then if has_history and now is not None and then else None
-    return unmatched_at(rule, key, events, t, match)
+    return unmatched_at(rule, key, events, t)
 
 
-def unmatched_at(rule: Rule, key: Key, events: Sequence[Event], t: int, match: Callable[..., bool]) -> float | None:
+def unmatched_at(rule: Rule, key: Key, events: Sequence[Event], t: int) -> float | None:
     kind, field, within = rule.measure.kind, rule.measure.field or "", rule.measure.span_ms
     other = counterparts(rule)
-    near = [e for e in events if e["stream"] == other.stream and match(other.where, e)]
+    near = [e for e in events if e["stream"] == other.stream and oracle.match(other.where, e)]
     decided = [
         e
         for e in events
         if e["stream"] == rule.stream
         and e.get(field) is not None
         and t - rule.window_ms <= e["time"] + within < t
-        and match(rule.where, e)
-        and key_of(rule, e) == key
+        and oracle.match(rule.where, e)
+        and oracle.key_of(rule, e) == key
     ]
     hidden = [
         e for e in decided if not any(n.get(field) == e[field] and abs(n["time"] - e["time"]) <= within for n in near)
@@ -110,8 +109,4 @@ def unmatched_at(rule: Rule, key: Key, events: Sequence[Event], t: int, match: C
         return len(hidden) / len(decided) if decided and len(decided) >= rule.min_events else None
     if kind is Kind.UNMATCHED_COUNT:
         return len(hidden)
-    return len(hidden) + sum(t - rule.window_ms <= n["time"] < t and key_of(rule, n) == key for n in near)
-
-
-def key_of(rule: Rule, event: Event) -> Key:
-    return tuple("" if event.get(field) is None else event[field] for field in rule.by)
+    return len(hidden) + sum(t - rule.window_ms <= n["time"] < t and oracle.key_of(rule, n) == key for n in near)

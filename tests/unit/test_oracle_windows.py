@@ -47,6 +47,16 @@ complaints = st.fixed_dictionaries(
         "customer": customers,
     }
 ).map(without_none)
+network = st.fixed_dictionaries(
+    {
+        "stream": st.just("network"),
+        "id": st.integers(0, 300).map(str),
+        "time": times,
+        "element": st.sampled_from(["n1", "n2", "n3"]),
+        "state": st.just("down"),
+        "region": regions,
+    }
+).map(without_none)
 
 
 @pytest.fixture(params=[3, 256], ids=["sketched", "exact"], autouse=True)
@@ -59,7 +69,7 @@ def exact_len(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
 @st.composite
 def streams(draw: st.DrawFn, lateness: int | None = None) -> tuple[list[dict[str, Any]], int]:
     late = draw(st.sampled_from([0, 500, 3000])) if lateness is None else lateness
-    events = draw(st.lists(calls | complaints, max_size=60))
+    events = draw(st.lists(calls | complaints | network, max_size=60))
     jitter = draw(st.lists(st.integers(0, 4000), min_size=len(events), max_size=len(events)))
     order = sorted(range(len(events)), key=lambda i: events[i]["time"] + jitter[i])
     return [events[i] for i in order], late
@@ -81,7 +91,7 @@ def simple(random: Random, stream: str) -> Measure:
     )
 
 
-def unmatched(random: Random, stream: str, hop: int) -> Measure:
+def unmatched(random: Random, hop: int) -> Measure:
     other = random.choice(["calls", "complaints"])
     kind = random.choice([Kind.UNMATCHED_COUNT, Kind.UNMATCHED_SHARE, Kind.UNMATCHED_TOTAL])
     where = random.choice([(), SEVERE if other == "complaints" else ANSWERED])
@@ -90,7 +100,7 @@ def unmatched(random: Random, stream: str, hop: int) -> Measure:
 
 def ratio(random: Random, hop: int) -> Measure:
     of, to = random.choice(["calls", "complaints"]), random.choice(["calls", "complaints"])
-    above = unmatched(random, of, hop) if random.random() < 0.3 else simple(random, of)
+    above = unmatched(random, hop) if random.random() < 0.3 else simple(random, of)
     wheres = {"calls": [(), ANSWERED], "complaints": [(), SEVERE]}
     return Measure(
         Kind.RATIO,
@@ -108,12 +118,13 @@ def a_rule(random: Random, id_: str = "r") -> Rule:
         [
             Measure(Kind.QUANTILE, "wait_s" if stream == "calls" else "severity", q=random.choice([0.5, 0.9, 0.95])),
             ratio(random, hop),
-            unmatched(random, stream, hop),
+            unmatched(random, hop),
         ]
     )
     measure = base
     if random.random() < 0.4:
-        base = random.choice([base, simple(random, stream), Measure(Kind.COUNT)])
+        base = random.choice([base, simple(random, stream), Measure(Kind.COUNT), Measure(Kind.NOW_COUNT)])
+        stream = "network" if base.kind.is_now else stream
         measure = Measure(Kind.GROWTH, base=base, span_ms=hop * random.choice([2, 6, 10]))
     below = random.random() < 0.4
     scale = {Kind.UNMATCHED_SHARE: 0.3, Kind.GROWTH: 0.5}.get(measure.kind, random.choice([0.5, 1.0, 3.0]))
@@ -183,12 +194,14 @@ def dense_event(random: Random, number: int) -> dict[str, Any]:
         "id": str(number if random.random() < 0.97 else random.randrange(number + 1)),
         "time": random.randrange(60_000) if wave == 0 else wave + random.randrange(6_000),
         "region": random.choice(["长沙", "长沙", "株洲", None]),
-        "stream": random.choice(["calls", "calls", "complaints"]),
+        "stream": random.choice(["calls", "calls", "complaints", "network"]),
         "customer": random.choice([None, *(f"c{n}" for n in range(12))]),
     }
     if event["stream"] == "calls":
         event |= {"outcome": random.choice(["answered", "abandoned"])}
         event |= {"wait_s": random.choice([None, 0, 0.1, 5, 5, random.random() * 30])}
+    elif event["stream"] == "network":
+        event |= {"element": f"n{random.randrange(9)}", "state": "down"}
     else:
         event |= {"category": "billing", "severity": random.choice([None, 1, 2, 5])}
     return without_none(event)
