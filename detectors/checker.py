@@ -11,7 +11,7 @@ from detectors.compound import Scope, check_series
 from detectors.conditions import read_except, read_field, read_where
 from detectors.grading import read_clear, read_direction, read_levels, read_min_events, read_times
 from detectors.measures import read_measure
-from detectors.measures_ahead import check_window
+from detectors.measures_ahead import check_window, select_agents
 from detectors.places import Place, Problem, describe, quoted
 from detectors.rules import Rule
 from detectors.vocabulary import STREAMS, Stream
@@ -87,6 +87,7 @@ def _read_rule(place: Place, streams: Mapping[str, Stream]) -> Rule | None:
     if measure is not None and name is not None:
         check_window(parts["measure"], measure, settings["window_ms"])
         check_series(parts, measure, streams[name], streams)
+        settings["measure"] = measure = select_agents(measure, settings.get("where", ()), streams)
         measure = measure.base or measure
     spoken = None if name is None else (*SPOKEN, *settings.get("by", ()))
     settings |= _read_each(

@@ -145,7 +145,8 @@ def check_series(parts: Mapping[str, Place], measure: Measure, own: Stream, stre
             names.append(of.measure.to.stream)
         selected = [of.stream, to.stream]
     else:
-        names = [to.stream] if inner.kind is Kind.UNMATCHED_TOTAL and to is not None else []
+        placed = inner.kind in (Kind.UNMATCHED_TOTAL, Kind.SERVICE_LEVEL_AHEAD)
+        names = [to.stream] if placed and to is not None else []
         selected = []
     keys = parts["by"].value if "by" in parts and isinstance(parts["by"].value, list) else []
     for other in dict.fromkeys(names):

@@ -20,11 +20,11 @@ from detectors.latest import LatestStates
 from detectors.levels import FOREVER, Levels
 from detectors.matching import Matcher
 from detectors.outlook import Outlook
-from detectors.outlooks import outlook_of
+from detectors.outlooks import outlook_of, window_for
 from detectors.partial import Partial, merge
-from detectors.rules import Kind, Measure, Rule
+from detectors.rules import Kind, Rule
+from detectors.staffing import Staffing
 from detectors.transition import Key, Transition
-from detectors.windows import Window, window_of
 
 _NEVER = -FOREVER
 _NOBODY = np.zeros(0, np.int64)
@@ -42,10 +42,10 @@ class RuleJudge:
         measure = rule.measure.base or rule.measure
         first = measure.of.measure if measure.of is not None and measure.of.measure is not None else measure
         self._history = History(rule.measure.span_ms, rule.window_ms) if rule.measure.kind is Kind.GROWTH else None
-        self._outlook = outlook_of(rule)
         self._matcher = Matcher(first.kind, first.span_ms, rule.hop_ms) if first.kind.is_unmatched else None
         self._now = LatestStates(measure.kind) if measure.kind.is_now else None
-        self._window = None if self._now is not None else _window_of(rule, measure)
+        self._window = None if self._now is not None else window_for(rule)
+        self._outlook = outlook_of(rule, self._window)
         self._names = ("green", *(name for name, _ in rule.levels))
         self._start_ms = np.zeros(0, np.int64)  # `below`: the first boundary a whole window after the first event
         self._waiting: dict[int, list[Partial]] = {}
@@ -237,7 +237,7 @@ class RuleJudge:
             "inside": [pane.state() for _, _, pane in self._inside],
             "things": self._now.state() if self._now is not None else {},
             "outlook": self._outlook.state(len(self.keys)) if self._outlook is not None else None,
-            "firsts": self._window.state() if isinstance(self._window, Firsts) else None,
+            "memory": self._window.state() if isinstance(self._window, Firsts | Staffing) else None,
             "history": self._history.state() if self._history is not None else None,
             "matcher": self._matcher.state() if self._matcher is not None else None,
         }
@@ -262,15 +262,11 @@ class RuleJudge:
         self.levels.restore(state["levels"])
         if self._outlook is not None:
             self._outlook.restore(state["outlook"])
-        if isinstance(self._window, Firsts):
-            self._window.restore(state["firsts"])
+        if isinstance(self._window, Firsts | Staffing):
+            self._window.restore(state["memory"])
         for pane in map(Partial.of, state["waiting"]):
             self._waiting.setdefault(self._due_ms(pane), []).append(pane)
         self._ends = sorted(self._waiting)
-
-
-def _window_of(rule: Rule, measure: Measure) -> Window:
-    return Firsts(rule) if rule.measure.kind is Kind.NEW else window_of(measure, rule.min_events)
 
 
 class Judge:

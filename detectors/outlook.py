@@ -16,8 +16,9 @@ from detectors.batch import Float64, Int64
 class Outlook(Protocol):
     """What one rule has learned, all series at once; rows are numbered by the judge and only ever grow."""
 
-    next_ms: int
-    """The boundary at which it learns next; FOREVER before the first series."""
+    @property
+    def next_ms(self) -> int:
+        """The boundary at which it learns next; FOREVER before the first series."""
 
     def begin(self, size: int, time_ms: int) -> None:
         """Make room for `size` series; the new ones begin at this boundary."""

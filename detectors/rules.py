@@ -61,6 +61,7 @@ class Kind(Enum):
     UNUSUAL = "unusual"
     FORECAST = "forecast"
     DROP = "drop"
+    SERVICE_LEVEL_AHEAD = "service level ahead"
 
     @property
     def is_now(self) -> bool:
@@ -88,7 +89,7 @@ class Measure:
 
     A ratio is `of` ÷ `to` × `per`; a growth is that of `base`, against its value `span_ms` ago; so `unusual`, `drop`
     and `new` look back on its values, and `forecast` carries them on. An unmatched event is one of which no event of
-    `to` with the same `field` lies within `span_ms`.
+    `to` with the same `field` lies within `span_ms`. A service level ahead is that of the agents of `to`.
     """
 
     kind: Kind
@@ -103,6 +104,7 @@ class Measure:
     places: bool = True  # whether the keys of the events counted make series of the rule
     low: bool = False  # whether the unusually low is asked for, not the high
     offset_ms: int = 0  # what the hours and weekdays of an unusual are ahead of UTC
+    within_ms: int = 0  # how soon a call is to be answered
 
 
 @dataclass(frozen=True)  # no slots: the fingerprint is asked for with every partial, and kept
@@ -145,6 +147,8 @@ class Rule:
             return replace(self, measure=measure.base).sides
         if measure.kind is Kind.RATIO:
             return tuple(side for part in (measure.of, measure.to) if part for side in self._side_of(part).sides)
+        if measure.kind is Kind.SERVICE_LEVEL_AHEAD and measure.to is not None:
+            return self._staffed(measure.to)
         if measure.kind.is_unmatched and measure.to is not None:
             placed = measure.kind is Kind.UNMATCHED_TOTAL
             found = Measure(Kind.MOMENTS, measure.field, places=placed)
@@ -160,6 +164,18 @@ class Rule:
                 ),
             )
         return (self,)
+
+    def _staffed(self, agents: Part) -> tuple[Rule, ...]:
+        """Give calls, talk times, wrap-up times and the agents at work, in the order of `detectors.staffing`."""
+        answered = replace(self, where=(*self.where, Condition("outcome", Op.IN, ("answered",))))
+        return (
+            replace(self, measure=Measure(Kind.COUNT)),
+            replace(answered, measure=Measure(Kind.MEAN, "talk_s")),
+            replace(answered, measure=Measure(Kind.MEAN, "wrap_s")),
+            replace(
+                self, stream=agents.stream, where=agents.where, excepted=(), measure=agents.measure or self.measure
+            ),
+        )
 
     def _side_of(self, part: Part) -> Rule:
         """Give one side of a ratio as a rule of its own; the rule's `where` holds on both."""

@@ -106,15 +106,25 @@ def past_in(rule: Rule, key: tuple[Any, ...], first: int, events: Sequence[Event
     """Give what knows the values of one series of a rule that is judged against its past; None for the others."""
     if rule.measure.kind not in oracle_ahead.KINDS:
         return None
+    begin = first // rule.hop_ms * rule.hop_ms + rule.hop_ms
+    if rule.measure.kind is Kind.SERVICE_LEVEL_AHEAD:
+        agents = beginnings(rule.sides[3], events).get(key)
+        return oracle_ahead.ServiceLevels(
+            rule, begin, lambda side, t: value_at(rule.sides[side], key, events, t), agents
+        )
     base = replace(rule, measure=rule.measure.base or rule.measure)
     own = [e for e in events if e["stream"] == rule.stream and key_of(rule, e) == key and chosen(rule, e)]
-    begin = first // rule.hop_ms * rule.hop_ms + rule.hop_ms
     return oracle_ahead.past_of(rule, own, begin, lambda t: value_at(base, key, events, t))
 
 
 def beginnings(rule: Rule, events: Sequence[Event]) -> dict[tuple[Any, ...], int]:
     """Give every series with the time of its first event."""
     first: dict[tuple[Any, ...], int] = {}
+    if rule.measure.kind is Kind.SERVICE_LEVEL_AHEAD:
+        calls, agents = beginnings(rule.sides[0], events), beginnings(rule.sides[3], events)
+        return {
+            key: min(calls.get(key, agents.get(key, 0)), agents.get(key, calls.get(key, 0))) for key in calls | agents
+        }
     if rule.measure.kind in oracle_ahead.KINDS:
         return beginnings(replace(rule, measure=rule.measure.base or rule.measure), events)
     for one, shift in oracle_windows.counted(rule):

@@ -9,11 +9,12 @@ import statistics
 from collections.abc import Callable
 from typing import Any
 
+from detectors.erlang import service_level
 from detectors.rules import Kind, Rule
 from detectors.tails import count_tail, gauge_tail
 
 Plain = Callable[[int], float | None]
-KINDS = (Kind.UNUSUAL, Kind.FORECAST, Kind.DROP, Kind.NEW)
+KINDS = (Kind.UNUSUAL, Kind.FORECAST, Kind.DROP, Kind.NEW, Kind.SERVICE_LEVEL_AHEAD)
 MINUTE, HOUR, DAY, WEEK = 60_000, 3_600_000, 86_400_000, 604_800_000
 
 
@@ -53,6 +54,22 @@ class Forecasts:
         whole = self.ahead // self.step
         reach = sum(0.9**n for n in range(1, whole + 1)) + (self.ahead / self.step - whole) * 0.9 ** (whole + 1)
         return max(self.level + reach * self.trend, 0.0)
+
+
+class ServiceLevels(Forecasts):
+    """Erlang C over the calls to come, the time they take, and the agents at work."""
+
+    def __init__(self, rule: Rule, begin: int, of_side: Callable[[int, int], float | None], heard: int | None) -> None:
+        super().__init__(rule, begin, lambda t: of_side(0, t))
+        self.of_side, self.heard, self.rule = of_side, heard, rule
+
+    def learn(self, value: float | None) -> float | None:
+        calls, talk, wrap = super().learn(value), self.of_side(1, self.next), self.of_side(2, self.next)
+        if calls is None or talk is None or self.heard is None or self.heard >= self.next:
+            return None
+        agents = int(self.of_side(3, self.next) or 0)
+        per_s = calls / (self.rule.window_ms / 1000)
+        return service_level(per_s, talk + (wrap or 0.0), agents, self.rule.measure.within_ms / 1000)
 
 
 class Drops:

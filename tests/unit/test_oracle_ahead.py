@@ -11,12 +11,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from detectors.checker import check_rules
 from detectors.rules import Condition, Kind, Measure, Op, Rule
 from tests import oracle
 from tests.builders import run
-from tests.oracle_ahead import DAY, HOUR, KINDS, MINUTE, WEEK
+from tests.oracle_ahead import DAY, HOUR, MINUTE, WEEK
 from tests.unit.test_oracle import TITLE, distincts, numeric, shares, split, without_none
 
+KINDS = [Kind.UNUSUAL, Kind.FORECAST, Kind.DROP, Kind.NEW]
 BASES = [Kind.COUNT, Kind.COUNT, Kind.SUM, Kind.MEAN, Kind.MAX, Kind.SHARE, Kind.DISTINCT, Kind.NOW_COUNT]
 LATENESS = 2 * HOUR
 
@@ -113,3 +115,54 @@ def test_a_rule_without_its_base_is_another_rule() -> None:
     rule = rule_ahead(Random(1), Kind.UNUSUAL)
     assert rule.sides[0].measure == rule.measure.base
     assert rule.fingerprint != replace(rule, measure=replace(rule.measure, offset_ms=1)).fingerprint
+
+
+def centre(random: Random, number: int) -> list[dict[str, Any]]:
+    """Make half a day of calls in two queues, with a surge, and agents who come, go and change queues."""
+    events = []
+    for one in range(number):
+        time = random.choice([random.randrange(12 * HOUR), 5 * HOUR + random.randrange(HOUR)])
+        event: dict[str, Any] = {"id": str(one), "time": time, "queue": random.choice(["a", "a", "b", None])}
+        if random.random() < 0.7:
+            outcome = random.choice(["answered", "answered", "abandoned"])
+            event |= {"stream": "calls", "outcome": outcome, "region": random.choice(["长沙", "株洲"])}
+            if outcome == "answered":
+                event |= {"talk_s": random.choice([None, 60, 300, 1200]), "wrap_s": random.choice([None, 0, 90])}
+        else:
+            event |= {"stream": "agents", "agent": f"a{random.randrange(7)}"}
+            event |= {"state": random.choice(["ready", "talking", "wrap", "away", "out"])}
+        events.append(without_none(event))
+    return sorted(events, key=lambda event: event["time"] + random.randrange(20 * MINUTE))
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_service_level_ahead_agrees_with_the_oracle(seed: int) -> None:
+    random = Random(seed)
+    events = centre(random, 300)
+    parts = check_rules(
+        {
+            "version": 1,
+            "rules": [
+                {
+                    "id": "ahead",
+                    "title": TITLE,
+                    "stream": "calls",
+                    "window": "30m",
+                    "hop": "5m",
+                    "measure": {"service_level_ahead": random.choice(["15m", "1h"]), "within": "20s"},
+                    "where": random.choice([{}, {"queue": ["a", "b"]}, {"region": "长沙"}]),
+                    "except": random.choice([{"talk_s": {"ge": 1000}}, {"queue": "b"}]),
+                    "by": random.choice([[], ["queue"]]),
+                    "direction": "below",
+                    "levels": {"yellow": 0.8, "orange": 0.5, "red": 0.2},
+                }
+            ],
+        }
+    )
+    assert parts.problems == ()
+    rules = list(parts.rules.values())
+    expected = oracle.transitions(rules, events, 20 * MINUTE, drain=HOUR)
+    assert expected
+    cuts = sorted(random.sample(range(len(events)), 6))
+    assert run(rules, split(events, cuts), 20 * MINUTE, drain_ms=HOUR) == expected
+    assert run(rules, split(events, cuts), 20 * MINUTE, drain_ms=HOUR, restarts=True) == expected
