@@ -122,6 +122,24 @@ MEASURES = {
     "stream: agents\nmeasure: {now: count}": Measure(Kind.NOW_COUNT),
     "stream: network\nmeasure: {now: sum, field: users}": Measure(Kind.NOW_SUM, "users"),
     "stream: network\nmeasure: {field: outlet, now: distinct}": Measure(Kind.NOW_DISTINCT, "outlet"),
+    "stream: calls\nmeasure: {quantile: wait_s, q: 0.95}": Measure(Kind.QUANTILE, "wait_s", q=0.95),
+    "stream: complaints\nmeasure: {per: 100, ratio: {of: {}, to: {stream: shipments, where: {step: in}}}}": Measure(
+        Kind.RATIO,
+        of=Part("complaints", (), Measure(Kind.COUNT)),
+        to=Part("shipments", (Condition("step", Op.IN, ("in",)),), Measure(Kind.COUNT)),
+        per=100.0,
+    ),
+    "stream: claims\nmeasure: {ratio: {of: {measure: {sum: paid}}, to: {measure: {sum: premium}}}}": Measure(
+        Kind.RATIO,
+        of=Part("claims", (), Measure(Kind.SUM, "paid")),
+        to=Part("claims", (), Measure(Kind.SUM, "premium")),
+    ),
+    "stream: complaints\nmeasure: {growth: {distinct: customer}, against: 7d}": Measure(
+        Kind.GROWTH, base=Measure(Kind.DISTINCT, "customer"), span_ms=604_800_000
+    ),
+    "stream: calls\nmeasure: {unmatched: share, in: {stream: complaints}, on: customer, within: 30m}": Measure(
+        Kind.UNMATCHED_SHARE, "customer", to=Part("complaints"), span_ms=1_800_000
+    ),
 }
 
 
