@@ -3,8 +3,7 @@
 Damped trend exponential smoothing (Gardner and McKenzie, *Forecasting trends in time series*, 1985), which Gardner
 calls hard to beat (*Exponential smoothing: the state of the art, part II*, 2006): a level and a trend follow the value
 from step to step, and the trend fades as it is carried on. It has no season: 15 minutes ahead the trend knows more than
-the hour does, and it works from the first hour on. The constants were chosen on call counts of two centres
-(docs/decisions/0016-ahead.md).
+the hour does, and it works from the first hour on. How the constants were chosen: docs/decisions/0017.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from detectors.levels import FOREVER
 from detectors.outlook import next_step, step_of
 from detectors.partial import Array
 
-LEVEL, TREND, DAMPING = 0.5, 0.2, 0.9
+LEVEL, TREND, DAMPING = 0.5, 0.3, 0.95
 """Parts of each step's surprise that level and trend take on, and what a step leaves of the trend."""
 
 STEPS_AHEAD = 3
@@ -89,7 +88,7 @@ def reach(steps: float) -> float:
     """Give what a trend comes to over so many steps while it fades.
 
     >>> round(reach(3.0), 3), round(reach(0.5), 3)
-    (2.439, 0.45)
+    (2.71, 0.475)
     """
     whole = math.floor(steps)
     return sum(DAMPING**step for step in range(1, whole + 1)) + (steps - whole) * DAMPING ** (whole + 1)

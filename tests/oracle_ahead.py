@@ -46,13 +46,13 @@ class Forecasts:
         if self.level is None:
             self.level = value
         else:
-            before, carried = self.level, 0.9 * self.trend
+            before, carried = self.level, 0.95 * self.trend
             self.level = 0.5 * value + 0.5 * (before + carried)
-            self.trend = 0.2 * (self.level - before) + 0.8 * carried
+            self.trend = 0.3 * (self.level - before) + 0.7 * carried
         if self.seen < 4:
             return None
         whole = self.ahead // self.step
-        reach = sum(0.9**n for n in range(1, whole + 1)) + (self.ahead / self.step - whole) * 0.9 ** (whole + 1)
+        reach = sum(0.95**n for n in range(1, whole + 1)) + (self.ahead / self.step - whole) * 0.95 ** (whole + 1)
         return max(self.level + reach * self.trend, 0.0)
 
 

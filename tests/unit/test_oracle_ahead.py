@@ -135,11 +135,9 @@ def centre(random: Random, number: int) -> list[dict[str, Any]]:
     return sorted(events, key=lambda event: event["time"] + random.randrange(20 * MINUTE))
 
 
-@pytest.mark.parametrize("seed", range(12))
-def test_service_level_ahead_agrees_with_the_oracle(seed: int) -> None:
-    random = Random(seed)
-    events = centre(random, 300)
-    parts = check_rules(
+def staffing_rule(random: Random) -> Rule:
+    """Make a rule on the service level to come, out of a rule file."""
+    checked = check_rules(
         {
             "version": 1,
             "rules": [
@@ -159,8 +157,15 @@ def test_service_level_ahead_agrees_with_the_oracle(seed: int) -> None:
             ],
         }
     )
-    assert parts.problems == ()
-    rules = list(parts.rules.values())
+    assert checked.problems == ()
+    return checked.rules[0]
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_service_level_ahead_agrees_with_the_oracle(seed: int) -> None:
+    random = Random(seed)
+    events = centre(random, 300)
+    rules = [staffing_rule(random)]
     expected = oracle.transitions(rules, events, 20 * MINUTE, drain=HOUR)
     assert expected
     cuts = sorted(random.sample(range(len(events)), 6))
