@@ -15,6 +15,7 @@ import numpy as np
 from detectors import exact, sketch
 from detectors.batch import Column, EventBatch, Int64, UInt64
 from detectors.codes import combine
+from detectors.latest import HIT, NO_HIT
 from detectors.partial import (
     Array,
     Moments,
@@ -202,6 +203,9 @@ class Feeder:
             numbers = _numbers(batch.columns[measure.field or ""])[events]
         if measure.kind is Kind.NOW_DISTINCT:
             values = _codes(batch.columns[measure.field or ""])[events]
+        if measure.kind is Kind.NOW_SHARE:
+            hit = matches(measure.matching, self._stream.fields, batch)
+            values = np.where(True if hit is None else hit[events], np.uint64(HIT), np.uint64(NO_HIT))
         things = Things(
             _codes(batch.columns[self._stream.thing or ""])[events],
             batch.time_ms[events],

@@ -14,11 +14,11 @@ from detectors.rules import Kind, Measure
 from detectors.vocabulary import FieldType, Stream
 
 OF_A_FIELD = {"sum": Kind.SUM, "mean": Kind.MEAN, "max": Kind.MAX, "distinct": Kind.DISTINCT}
-NOW = {"count": Kind.NOW_COUNT, "sum": Kind.NOW_SUM, "distinct": Kind.NOW_DISTINCT}
+NOW = {"count": Kind.NOW_COUNT, "sum": Kind.NOW_SUM, "distinct": Kind.NOW_DISTINCT, "share": Kind.NOW_SHARE}
 NEEDS_NUMBERS = {Kind.SUM, Kind.MEAN, Kind.MAX, Kind.NOW_SUM, Kind.QUANTILE}
 MEASURES = ("count", *OF_A_FIELD, "share", "now", "quantile", "ratio", "growth", "unmatched", *AHEAD)
 _BESIDE = {
-    "now": ("field",),
+    "now": ("field", "of"),
     "quantile": ("q",),
     "ratio": ("per",),
     "growth": ("against",),
@@ -58,7 +58,7 @@ def read_measure(place: Place, scope: Scope) -> Measure | None:
         operand.refuse(_not_yet(name), at_key=True)
         return None
     readers: Mapping[str, Callable[[], Measure | None]] = {
-        "now": lambda: _read_now(operand, entries.get("field"), stream),
+        "now": lambda: _read_now(operand, entries, stream),
         "share": lambda: _read_share(operand, stream),
         "quantile": lambda: _read_quantile(operand, entries.get("q"), stream),
         "ratio": lambda: read_ratio(operand, entries.get("per"), scope, read_measure),
@@ -129,13 +129,22 @@ def _read_quantile(place: Place, part: Place | None, stream: Stream) -> Measure 
     return None if measure is None or q is None else replace(measure, q=q)
 
 
-def _read_now(place: Place, field: Place | None, stream: Stream) -> Measure | None:
+def _read_now(place: Place, entries: Mapping[str, Place], stream: Stream) -> Measure | None:
     if stream.thing is None:
         place.refuse(f'stream {stream.name} has no things whose latest state could be followed: no "now"', at_key=True)
     name = place.choice(NOW, "now measure")
     if name is None:
         return None
-    kind = NOW[name]
+    kind, field, of = NOW[name], entries.get("field"), entries.get("of")
+    if kind is Kind.NOW_SHARE:
+        if field is not None:
+            field.refuse('"now: share" takes no field: write {now: share, of: WHERE}', at_key=True)
+        if of is None:
+            place.refuse('"now: share" needs to know of what: write {now: share, of: WHERE}')
+            return None
+        return replace(_read_share(of, stream), kind=kind)
+    if of is not None:
+        of.refuse(f'"now: {name}" takes no "of": only "now: share" does', at_key=True)
     if kind is Kind.NOW_COUNT:
         if field is not None:
             field.refuse('"now: count" counts things, it takes no field', at_key=True)

@@ -50,6 +50,7 @@ class Kind(Enum):
     NOW_COUNT = "now count"
     NOW_SUM = "now sum"
     NOW_DISTINCT = "now distinct"
+    NOW_SHARE = "now share"
     QUANTILE = "quantile"
     RATIO = "ratio"
     GROWTH = "growth"
@@ -66,7 +67,7 @@ class Kind(Enum):
     @property
     def is_now(self) -> bool:
         """Whether the measure follows the latest state of things instead of a window of events."""
-        return self in (Kind.NOW_COUNT, Kind.NOW_SUM, Kind.NOW_DISTINCT)
+        return self in (Kind.NOW_COUNT, Kind.NOW_SUM, Kind.NOW_DISTINCT, Kind.NOW_SHARE)
 
     @property
     def is_unmatched(self) -> bool:

@@ -59,6 +59,20 @@ def key_of(rule: Rule, event: Event) -> tuple[Any, ...]:
     return tuple("" if event.get(field) is None else event[field] for field in rule.by)
 
 
+def latest_at(rule: Rule, key: tuple[Any, ...], events: Sequence[Event], t: int) -> float | None:
+    """Give the value of one series of a `now` rule at boundary t."""
+    kind, field = rule.measure.kind, rule.measure.field or ""
+    latest: dict[str, Event] = {}
+    for event in sorted((e for e in events if e["time"] < t), key=lambda e: (e["time"], e["id"])):
+        latest[event[THINGS[rule.stream]]] = event
+    there = [e for e in latest.values() if key_of(rule, e) == key and chosen(rule, e)]
+    values = [e[field] for e in there if e.get(field) is not None]
+    if kind is Kind.NOW_SHARE:
+        return sum(match(rule.measure.matching, e) for e in there) / len(there) if there else None
+    return {Kind.NOW_COUNT: len(there), Kind.NOW_SUM: math.fsum(values) if kind is Kind.NOW_SUM else 0,
+            Kind.NOW_DISTINCT: len(set(values))}[kind]  # fmt: skip
+
+
 def value_at(rule: Rule, key: tuple[Any, ...], events: Sequence[Event], t: int) -> float | None:
     """Give the value of one series at boundary t; None is unknown."""
     kind, field = rule.measure.kind, rule.measure.field or ""
@@ -66,13 +80,7 @@ def value_at(rule: Rule, key: tuple[Any, ...], events: Sequence[Event], t: int) 
         return oracle_windows.value_at(rule, key, events, t)
     events = [e for e in events if e["stream"] == rule.stream]
     if kind.is_now:
-        latest: dict[str, Event] = {}
-        for event in sorted((e for e in events if e["time"] < t), key=lambda e: (e["time"], e["id"])):
-            latest[event[THINGS[rule.stream]]] = event
-        there = [e for e in latest.values() if key_of(rule, e) == key and chosen(rule, e)]
-        values = [e[field] for e in there if e.get(field) is not None]
-        return {Kind.NOW_COUNT: len(there), Kind.NOW_SUM: math.fsum(values) if kind is Kind.NOW_SUM else 0,
-                Kind.NOW_DISTINCT: len(set(values))}[kind]  # fmt: skip
+        return latest_at(rule, key, events, t)
     there = [e for e in events if t - rule.window_ms <= e["time"] < t and key_of(rule, e) == key]
     there = [e for e in there if chosen(rule, e)]
     values = [e[field] for e in there if e.get(field) is not None]

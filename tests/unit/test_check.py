@@ -120,6 +120,9 @@ MEASURES = {
         within_ms=20_000,
     ),
     "stream: agents\nmeasure: {now: count}": Measure(Kind.NOW_COUNT),
+    "stream: agents\nmeasure: {now: share, of: {state: talking}}": Measure(
+        Kind.NOW_SHARE, matching=(Condition("state", Op.IN, ("talking",)),)
+    ),
     "stream: network\nmeasure: {now: sum, field: users}": Measure(Kind.NOW_SUM, "users"),
     "stream: network\nmeasure: {field: outlet, now: distinct}": Measure(Kind.NOW_DISTINCT, "outlet"),
     "stream: calls\nmeasure: {quantile: wait_s, q: 0.95}": Measure(Kind.QUANTILE, "wait_s", q=0.95),
