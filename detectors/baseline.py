@@ -8,10 +8,11 @@ the evening is expected to be busy too.
 
 Nothing unusual is learned. What lies outside three standard deviations is cut off there (the Huber-type cleaning of
 Gelper, Fried and Croux, *Robust forecasting with exponential and Holt–Winters smoothing*, 2010), and while it lasts
-nothing is learned at all, for 12 hours; a change that stays longer is the new usual. How widely a series spreads is
+nothing is learned at all, for 12 hours; a change that stays longer is the new usual, and so is one that comes again a
+week later at the same hour (a centre that opens earlier now). How widely a series spreads is
 learned the same way, as variance ÷ mean of counts (they are rarely Poisson) or as the mean deviation of the rest.
 
-A series needs about 1.6 kB.
+A series needs about 2 kB.
 """
 
 from __future__ import annotations
@@ -73,6 +74,7 @@ class Baseline:
         self._spread_seen = np.zeros(0, np.int32)
         self._recent = np.zeros((0, 2))  # over the last day: what was, and what the slots alone expected
         self._held = np.zeros(0, np.int32)  # steps without a break that were too unusual to learn from
+        self._refused = np.zeros((0, HOURS), np.int16)  # when a slot was last too unusual to learn from
         self._shown = np.zeros(0)
         self._slots = np.zeros(0)  # what the slots expect until the next step
         self._usual = np.zeros(0)  # the same with the last day counted in, NaN = unknown
@@ -80,7 +82,7 @@ class Baseline:
         self._range = np.zeros(0)  # its dispersion or deviation
         self._ready = np.zeros(0, np.bool_)
 
-    _STATE = ("means", "seen", "begun_ms", "spread", "spread_seen", "recent", "held", "shown")
+    _STATE = ("means", "seen", "begun_ms", "spread", "spread_seen", "recent", "held", "refused", "shown")
     _DERIVED = ("slots", "usual", "judged", "range", "ready")
 
     def begin(self, size: int, time_ms: int) -> None:
@@ -88,6 +90,7 @@ class Baseline:
         if self.next_ms == FOREVER:
             self.next_ms = next_step(time_ms, self._step_ms)
         fills = {"begun_ms": FOREVER, "shown": np.nan, "slots": np.nan, "usual": np.nan}
+        fills["refused"] = -1
         fills["spread"] = DISPERSION_START if self._counts else 0.0
         fills["spread_seen"] = SPREAD_START if self._counts else 0
         for name in (*self._STATE, *self._DERIVED):
@@ -113,21 +116,36 @@ class Baseline:
         deviation = self._deviation(size)
         far = ripe & (np.abs(shown - usual) > CUT * deviation)
         self._held[:size] = np.where(far, self._held[:size] + 1, np.where(known, 0, self._held[:size]))
-        taken = known & (~far | (self._held[:size] > HOLD_MS // self._step_ms))
+        again, anew = self._came_again(far, shown > usual, size)
+        taken = known & (~far | again | (self._held[:size] > HOLD_MS // self._step_ms))
         edge = CUT * deviation
         values = np.where(ripe, np.clip(shown, usual - edge, usual + edge), shown)
         compared = taken & ~np.isnan(usual)
         self._learn_spread(compared, values, size)
-        self._learn_slot(taken, values, size)
+        self._learn_slot(taken, np.where(again, shown, values), anew, size)
         if self._counts:
             recent = self._recent[:size]
             both = np.stack((values, self._slots[:size]), axis=1)
             follows = (compared & ripe)[:, None]
             recent[:] = np.where(follows, self._fade * recent + np.where(follows, both, 0.0), recent)
 
-    def _learn_slot(self, taken: Bool, values: Float64, size: int) -> None:
+    def _came_again(self, far: Bool, high: Bool, size: int) -> tuple[Bool, Bool]:
+        """Note the slots that are too unusual. Return those that were so a week ago too, and which of them just began.
+
+        A note is 2 × week + side, so that a surge and a lull are not the same again; −1 − note says that the slot is
+        learned anew in this week.
+        """
+        week, slot = divmod((self._shown_ms + self._offset_ms) // UNIT_MS["h"], HOURS)
+        noted, note = self._refused[:size, slot], 2 * week + high
+        begins = far & (noted == note - 2)
+        goes_on = far & ((noted == -1 - 2 * week) | (noted == -2 - 2 * week))
+        noted[:] = np.where(begins, -1 - note, np.where(far & ~goes_on, note, noted))
+        return begins | goes_on, begins
+
+    def _learn_slot(self, taken: Bool, values: Float64, anew: Bool, size: int) -> None:
         slot = (self._shown_ms + self._offset_ms) // UNIT_MS["h"] % HOURS
         mean, seen = self._means[:size, slot], self._seen[:size, slot]
+        seen[:] = np.where(anew, 0, seen)
         moved = mean + (values - mean) / (seen + 1.0)
         mean[:] = np.where(taken, moved, mean)
         seen[:] = np.where(taken, np.minimum(seen + 1, SEEN_MAX - 1), seen)

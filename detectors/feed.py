@@ -152,7 +152,9 @@ class Feeder:
             there = codes != 0
             pairs = unique_pairs(np.searchsorted(groups, rows[there]), codes[there])
         keys = [table.keys[row] for row in groups.tolist()]
-        weights, moments = self._singled(batch, events, np.searchsorted(groups, rows), columns)
+        weights = moments = None
+        if self.rule.measure.kind in (Kind.QUANTILE, Kind.MOMENTS):
+            weights, moments = self._singled(batch, events, np.searchsorted(groups, rows), columns)
         return Partial(self.rule.id, end, keys, columns, pairs, None, weights, moments)
 
     def _singled(
@@ -166,11 +168,9 @@ class Feeder:
             weights = sketch.weigh(places[there], numbers[there], np.ones(there.sum(), np.int64))
             columns["coarse"], weights = sketch.bounded(columns["coarse"], weights)
             return weights, None
-        if measure.kind is Kind.MOMENTS:
-            codes = _codes(batch.columns[measure.field or ""])[events]
-            there = codes != 0
-            return None, (places[there], codes[there], batch.time_ms[events][there])
-        return None, None
+        codes = _codes(batch.columns[measure.field or ""])[events]
+        there = codes != 0
+        return None, (places[there], codes[there], batch.time_ms[events][there])
 
     def _columns(self, batch: EventBatch, events: Int64) -> dict[str, Array]:
         """Give each event its row of every column the measure adds up."""

@@ -99,7 +99,7 @@ class StreamTime:
         return (
             self.watermark_ms is None
             and self.expect_ms is None
-            and len(self.sources) >= self.partitions
+            and len(self.sources) >= self.partitions > 0
             and all(source.idle and source.watermark_ms is None for source in self.sources.values())
         )
 

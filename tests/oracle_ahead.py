@@ -125,6 +125,7 @@ class Unusuals:
         self.spread, self.spread_seen = (2.0, 10) if self.counts else (0.0, 0)
         self.was = self.expected = 0.0
         self.held = 0
+        self.refused: dict[int, tuple[int | None, bool, bool]] = {}
         self.shown: float | None = None
         self.shown_at: int | None = None
         self.bare = self.usual = self.judged = self.width = None
@@ -151,7 +152,13 @@ class Unusuals:
             far = abs(shown - self.usual) > 3 * deviation
             value = min(max(shown, self.usual - 3 * deviation), self.usual + 3 * deviation)
         self.held = self.held + 1 if far else 0
-        if far and self.held <= 12 * HOUR // self.step:
+        week, slot = divmod((at + self.rule.measure.offset_ms) // HOUR, 168)
+        side, (before, upward, learning) = shown > (self.usual or 0), self.refused.get(slot, (None, False, False))
+        anew = far and not learning and (before, upward) == (week - 1, side)
+        again = anew or (far and learning and before == week)
+        if far:
+            self.refused[slot] = (week, upward, True) if again and not anew else (week, side, anew)
+        if far and not again and self.held <= 12 * HOUR // self.step:
             return
         if self.usual is not None:
             off = value - self.usual
@@ -161,8 +168,9 @@ class Unusuals:
             if self.counts and self.ready:
                 fade = max(0.0, 1 - self.step / DAY)
                 self.was, self.expected = fade * self.was + value, fade * self.expected + self.bare
-        slot = (at + self.rule.measure.offset_ms) // HOUR % 168
         mean, seen = self.slots.get(slot, (0.0, 0))
+        seen = 0 if anew else seen
+        value = shown if again else value
         self.slots[slot] = mean + (value - mean) / (seen + 1), min(seen + 1, 31)
 
     def pooled(self, slot: int) -> tuple[float | None, int]:

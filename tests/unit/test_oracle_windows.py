@@ -24,7 +24,8 @@ HUNAN = (Condition("region", Op.NOT, ("长沙",)),)
 times = st.integers(0, 40_000) | st.integers(0, 40).map(lambda s: s * 1000)
 regions = st.sampled_from(["长沙", "株洲", None])
 customers = st.sampled_from(["c1", "c2", "c3", None])
-numbers = st.none() | st.integers(0, 4) | st.sampled_from([0.0, 1e-13, 0.1, 0.7, 1.0, 1.0202, 3e7, 12.5])
+near = st.integers(0, 9).map(lambda n: 10 + n / 100)  # many values in one bucket
+numbers = st.none() | near | st.integers(0, 4) | st.sampled_from([0.0, 1e-13, 0.1, 0.7, 1.0, 1.0202, 3e7, 12.5])
 calls = st.fixed_dictionaries(
     {
         "stream": st.just("calls"),
@@ -199,7 +200,7 @@ def dense_event(random: Random, number: int) -> dict[str, Any]:
     }
     if event["stream"] == "calls":
         event |= {"outcome": random.choice(["answered", "abandoned"])}
-        event |= {"wait_s": random.choice([None, 0, 0.1, 5, 5, random.random() * 30])}
+        event |= {"wait_s": random.choice([None, 0, 5, *(10 + n / 100 for n in range(9)), random.random() * 30])}
     elif event["stream"] == "network":
         event |= {"element": f"n{random.randrange(9)}", "state": "down"}
     else:
@@ -225,3 +226,21 @@ def test_a_quantile_is_the_smallest_value_with_that_part_at_or_under_it(q: float
     rule = Rule("r", "calls", Measure(Kind.QUANTILE, "wait_s", q=q), (("red", 0.5),), TITLE, hop_ms=HOP)
     ((*_, told, _, _, _),) = run([rule], [events], 0)
     assert told == (value if exact_len > len(events) else pytest.approx(value, rel=0.010001))
+
+
+@pytest.mark.parametrize("panes", [(1, 1), (1, 2), (2, 1)], ids=["one pane", "then few", "few first"])
+@pytest.mark.parametrize("cuts", [[], [4], [2, 7]], ids=["at once", "apart", "in pieces"])
+def test_a_pane_of_many_values_stays_in_buckets_when_it_meets_one_of_few(
+    panes: tuple[int, int], cuts: list[int], exact_len: int
+) -> None:
+    """Four values that share a bucket, and ten fives: five values in all, whatever the pane or batch they come in."""
+    waits = [(10 + n / 100, panes[0]) for n in range(4)] + [(5.0, panes[1])] * 10
+    events = [
+        {"stream": "calls", "id": str(n), "time": pane * HOP, "outcome": "answered", "wait_s": wait}
+        for n, (wait, pane) in enumerate(waits)
+    ]
+    levels = (("yellow", 4.0), ("red", 5.001))
+    rule = Rule("r", "calls", Measure(Kind.QUANTILE, "wait_s", q=0.5), levels, TITLE, hop_ms=HOP)
+    expected = oracle.transitions([rule], events, HOP, drain=2 * HOP)
+    assert run([rule], split(events, cuts), HOP, drain_ms=2 * HOP) == expected
+    assert expected[-1][4] == ("yellow" if exact_len > len(events) else "red"), "five's bucket stands for 5.0028"

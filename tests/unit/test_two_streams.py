@@ -27,7 +27,7 @@ from streams.overview import Overview, Rates
 from streams.report import SIZE_MAX, Report
 from streams.source_stage import Ways
 from tests.builders import batch
-from tests.staging import NOW_MS, Counts, Pipeline, chunk, heartbeat, levels, rule
+from tests.staging import NOW_MS, Counts, Pipeline, call, chunk, heartbeat, levels, rule
 from tests.unit.test_judge_stage import as_bytes, muddled, replayed
 from tests.unit.test_oracle_windows import a_rule, dense_event
 from tests.unit.test_oracle_windows import rules as any_rule
@@ -97,6 +97,18 @@ def test_a_stream_that_was_never_used_is_not_waited_for() -> None:
     ((_, _, level, value),) = one.series()
     assert level == "green"
     assert np.isnan(value), "nothing to divide by"
+
+
+def test_a_rate_stands_at_zero_though_nothing_was_ever_complained_of() -> None:
+    """From bytes to alerts: what is divided comes from a stream without a single event."""
+    calls = [call(str(number), number) for number in range(15)]
+    logs: dict[tuple[str, int], list[bytes]] = {("complaints", 0): [], ("complaints", 1): [], ("calls", 0): calls}
+    pipe = Pipeline([replace(RATE, below=True, levels=(("yellow", 5.0),))], logs, Ways(1, 0))
+    pipe.settle()
+    pipe.beat(29)
+    assert pipe.said() == [], "a complaint may yet be on its way"
+    pipe.beat(6)
+    assert [(record["level"], record["value"]) for record in pipe.said()] == [("yellow", 0.0)]
 
 
 def test_a_stream_that_is_expected_is_waited_for_though_it_was_never_used() -> None:
