@@ -42,6 +42,9 @@ LEAN = 1.0
 
 CUT = 3.0
 HOLD_MS = UNIT_MS["h"] * 12
+LASTING_MS = 30 * UNIT_MS["m"]
+"""How long an hour must be unusual to be known again a week later: chance alone does not last."""
+
 SPREAD_STEPS = 300  # three days: what the spread remembers
 DISPERSION_START, SPREAD_START = 2.0, 10  # what counts are taken to spread at first, and how many steps that weighs
 RECENT_MS = UNIT_MS["d"]
@@ -120,7 +123,7 @@ class Baseline:
         taken = known & (~far | again | (self._held[:size] > HOLD_MS // self._step_ms))
         edge = CUT * deviation
         values = np.where(ripe, np.clip(shown, usual - edge, usual + edge), shown)
-        compared = taken & ~np.isnan(usual)
+        compared = taken & ~again & ~np.isnan(usual)
         self._learn_spread(compared, values, size)
         self._learn_slot(taken, np.where(again, shown, values), anew, size)
         if self._counts:
@@ -130,22 +133,23 @@ class Baseline:
             recent[:] = np.where(follows, self._fade * recent + np.where(follows, both, 0.0), recent)
 
     def _came_again(self, far: Bool, high: Bool, size: int) -> tuple[Bool, Bool]:
-        """Note the slots that are too unusual. Return those that were so a week ago too, and which of them just began.
+        """Note the slots that are too unusual for a while. Return those that were so a week ago, and which just began.
 
         A note is 2 × week + side, so that a surge and a lull are not the same again; −1 − note says that the slot is
         learned anew in this week.
         """
         week, slot = divmod((self._shown_ms + self._offset_ms) // UNIT_MS["h"], HOURS)
         noted, note = self._refused[:size, slot], 2 * week + high
+        lasting = far & (self._held[:size] * float(self._step_ms) >= LASTING_MS)
         begins = far & (noted == note - 2)
         goes_on = far & ((noted == -1 - 2 * week) | (noted == -2 - 2 * week))
-        noted[:] = np.where(begins, -1 - note, np.where(far & ~goes_on, note, noted))
+        noted[:] = np.where(begins, -1 - note, np.where(lasting & ~goes_on, note, noted))
         return begins | goes_on, begins
 
     def _learn_slot(self, taken: Bool, values: Float64, anew: Bool, size: int) -> None:
         slot = (self._shown_ms + self._offset_ms) // UNIT_MS["h"] % HOURS
         mean, seen = self._means[:size, slot], self._seen[:size, slot]
-        seen[:] = np.where(anew, 0, seen)
+        seen[:] = np.where(anew, np.minimum(seen, 1), seen)
         moved = mean + (values - mean) / (seen + 1.0)
         mean[:] = np.where(taken, moved, mean)
         seen[:] = np.where(taken, np.minimum(seen + 1, SEEN_MAX - 1), seen)

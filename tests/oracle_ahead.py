@@ -156,11 +156,11 @@ class Unusuals:
         side, (before, upward, learning) = shown > (self.usual or 0), self.refused.get(slot, (None, False, False))
         anew = far and not learning and (before, upward) == (week - 1, side)
         again = anew or (far and learning and before == week)
-        if far:
-            self.refused[slot] = (week, upward, True) if again and not anew else (week, side, anew)
+        if anew or (far and not again and self.held * self.step >= 30 * MINUTE):
+            self.refused[slot] = (week, side, anew)
         if far and not again and self.held <= 12 * HOUR // self.step:
             return
-        if self.usual is not None:
+        if self.usual is not None and not again:
             off = value - self.usual
             sample = off * off / max(self.usual, 0.1) if self.counts else 1.2533141373155001 * abs(off)
             self.spread += (sample - self.spread) / (min(self.spread_seen, 299) + 1)
@@ -169,7 +169,7 @@ class Unusuals:
                 fade = max(0.0, 1 - self.step / DAY)
                 self.was, self.expected = fade * self.was + value, fade * self.expected + self.bare
         mean, seen = self.slots.get(slot, (0.0, 0))
-        seen = 0 if anew else seen
+        seen = min(seen, 1) if anew else seen
         value = shown if again else value
         self.slots[slot] = mean + (value - mean) / (seen + 1), min(seen + 1, 31)
 

@@ -113,3 +113,18 @@ def test_a_door_that_opens_is_not_unusual() -> None:
     walk(watched, 21, calls)
     told = walk(watched, 28, calls)
     assert max(told.values()) < 4.5
+
+
+def test_what_comes_again_at_the_same_hour_is_usual_in_the_end() -> None:
+    """From one day on the centre opens an hour earlier: an incident of an hour each morning would never be learned."""
+    random, watched = Random(17), baseline()
+
+    def calls(time: int) -> float:
+        opens = 7 if time < 28 * DAY else 6
+        return poisson(random, 60.0) if opens <= time % DAY / HOUR < 21 else 0.0
+
+    walk(watched, 28, calls)
+    told = walk(watched, 49, calls)
+    early = [value for time, value in told.items() if 6 <= time % DAY / HOUR < 7]
+    assert min(early[4:28]) > 5  # the first week, every morning
+    assert max(early[-28:]) < 3.5  # the third
