@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from detectors.checker import check_rules
 from detectors.rules import Condition, Kind, Measure, Op, Part, Rule
+from detectors.vocabulary import Field, FieldType, Stream, declare
 from streams.commands.check import command
 from streams.rulefile import load
 from tests.conftest import DATA
@@ -17,6 +19,7 @@ from tests.conftest import DATA
 BAD = DATA / "rules" / "bad"
 GOOD = DATA / "rules" / "good"
 CASES = sorted(path.name.removesuffix(".yaml") for path in BAD.iterdir() if path.suffix == ".yaml" or path.is_dir())
+SIZE = Field(FieldType.NUMBER)
 SHIPPED = Path(__file__).parents[2] / "rules"
 
 
@@ -278,3 +281,19 @@ def test_a_path_that_does_not_exist_is_wrong_usage() -> None:
     answer = CliRunner().invoke(command, ["nowhere.yaml"])
     assert answer.exit_code == 2
     assert "nowhere.yaml" in answer.stderr
+
+
+def test_a_field_that_two_streams_know_by_different_types_tells_no_series_apart() -> None:
+    """Of the shipped streams none do; a site's own may."""
+    streams = {one.name: one for one in (declare("calls", "", "size"), Stream("lockers", {"size": SIZE}))}
+    given = {
+        "id": "r",
+        "title": {"en": "R", "zh": "某"},
+        "stream": "calls",
+        "measure": {"ratio": {"of": {}, "to": {"stream": "lockers"}}},
+        "by": ["size"],
+        "levels": {"red": 1},
+    }
+    (problem,) = check_rules({"rules": [given]}, streams).problems
+    assert problem.path == ("rules", 0, "by", 0)
+    assert problem.message == '"size" is a string in stream calls and a number in lockers'

@@ -180,6 +180,13 @@ def test_a_pane_cut_in_parts_and_put_together_is_the_pane(seed: int, size_max: i
         assert plain(whole) == plain(pane)
 
 
+def test_a_partial_of_one_side_is_written_as_ever() -> None:
+    """So that snapshots and reports of before are read, and a worker of before reads those of its rules."""
+    written = Partial("r", 1_000, [("a",)], {"count": np.array([3])}).state()
+    assert len(written) == 6
+    assert Partial.of(written).name == "r"
+
+
 def plain(partial: Partial) -> dict[str, Any]:
     """Write a partial down by its keys, whatever the order of its rows."""
     told: dict[str, Any] = {"name": partial.name, "end": partial.end_ms}
