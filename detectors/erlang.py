@@ -29,8 +29,8 @@ def blocking(traffic: float, agents: int) -> float:
 def waiting(traffic: float, agents: int) -> float:
     """Give Erlang C, the part of calls that must wait: 1 once there is as much traffic as agents.
 
-    >>> waiting(1.0, 2), round(waiting(10.0, 14), 4), waiting(14.0, 14)
-    (0.3333333333333333, 0.1741, 1.0)
+    >>> round(waiting(1.0, 2), 4), round(waiting(10.0, 14), 4), waiting(14.0, 14)
+    (0.3333, 0.1741, 1.0)
     """
     if traffic >= agents:
         return 1.0
