@@ -56,7 +56,7 @@ def rule_ahead(random: Random, kind: Kind, id_: str = "r") -> Rule:
     span = random.choice([HOUR, 100 * MINUTE, 5 * HOUR])
     if kind is Kind.DROP:
         hop, window = random.choice([(6 * HOUR, DAY), (DAY, DAY), (12 * HOUR, 12 * HOUR), (DAY, WEEK)])
-        span = WEEK * random.choice([1, 2])
+        span = WEEK * random.choice([1, 2, 3])
     elif kind is Kind.NEW:
         span = random.choice([DAY, 3 * DAY, 10 * HOUR])
     below = kind is not Kind.NEW and random.random() < 0.25
