@@ -25,9 +25,9 @@ test: venv parts lint types ## Everything that must hold: style, types, contract
 	@$(BIN)/python -m pytest $(ARGS)
 
 .PHONY: faults
-faults: venv ## Break workers and brokers for a while and see that nothing is lost (SEED=1 MINUTES=15 SESSION=6 DOCS=1)
+faults: venv ## Break workers and brokers for a while and see that nothing is lost (SEED=1 MINUTES=15 BROKERS=3 SESSION=6 DOCS=1)
 	@python3 scripts/parts.py kafka
-	@SEED=$(SEED) MINUTES=$(MINUTES) SESSION=$(SESSION) FAULT="$(FAULT)" MUTATION=$(MUTATION) DOCS=$(DOCS) \
+	@BROKERS=$(BROKERS) SEED=$(SEED) MINUTES=$(MINUTES) SESSION=$(SESSION) FAULT="$(FAULT)" MUTATION=$(MUTATION) DOCS=$(DOCS) \
 		$(BIN)/python -m tests.faults.run
 
 .PHONY: lint

@@ -67,8 +67,8 @@ def columns(stream: Stream, decoder: Decoder) -> Callable[[list[bytes]], object]
     """Return decoding and three columns."""
 
     def run(values: list[bytes]) -> object:
-        decoded = decoder.decode(values)
-        return to_batch(stream, decoded.events, decoded.time_ms, FIELDS)
+        gathered = decoder.gather(values, FIELDS)
+        return to_batch(stream, gathered.ids, gathered.time_ms, gathered.columns)
 
     return run
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import compress
 from operator import attrgetter
 from typing import Any, Final
@@ -32,15 +32,20 @@ class _Codes(dict[object, int]):
 _codes = _Codes()
 
 
-def to_batch(stream: Stream, events: Sequence[Event], time_ms: Int64, fields: Collection[str]) -> EventBatch:
-    """Turn events of one stream into columns of `fields` (besides id and time, which every batch has).
+def fields_of(events: Sequence[Event], fields: Collection[str]) -> dict[str, list[Any]]:
+    """Take some fields out of events: a list of each, `MISSING` where an event does not have it."""
+    return {name: list(map(attrgetter(name), events)) for name in fields}
+
+
+def to_batch(stream: Stream, ids: Sequence[str], time_ms: Int64, fields: Mapping[str, list[Any]]) -> EventBatch:
+    """Turn the fields of events of one stream into columns.
 
     Strings get codes that are the same in every process; numbers, booleans (1.0, 0.0) and times (Unix seconds) become
     floats, and their codes follow from the floats. So within a column equal values and only they have equal codes (but
     for two strings in 2**64), and a string never meets a number, because a column has one type.
     """
-    columns = {name: _column(events, name, stream.fields[name].type) for name in fields}
-    return EventBatch(stream.name, time_ms, [event.id for event in events], columns)
+    columns = {name: _column(values, stream.fields[name].type) for name, values in fields.items()}
+    return EventBatch(stream.name, time_ms, ids, columns)
 
 
 def code_of(value: str | float | None) -> int:
@@ -54,8 +59,7 @@ def code_of(value: str | float | None) -> int:
     return int(_number_codes(np.array([float(value)]))[0])
 
 
-def _column(events: Sequence[Event], name: str, type_: FieldType) -> Column:
-    values: list[Any] = list(map(attrgetter(name), events))
+def _column(values: list[Any], type_: FieldType) -> Column:
     if type_ is FieldType.STRING:
         codes = np.fromiter(map(_codes.__getitem__, values), np.uint64, len(values))
         return Column(values if codes.all() else _with_none(values), codes=codes)

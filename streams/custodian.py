@@ -19,7 +19,9 @@ from aiokafka.errors import KafkaError
 
 from streams.custody import Custody, Refusal, refuse
 from streams.hosting import DataLost, Progress, Tally, Wiring
-from streams.snapshots import Place, Shelf, Snapshot, SnapshotError
+from streams.lostruns import LostRuns
+from streams.snapshots import Place, Shelf, Snapshot
+from streams.uptake import take_up_state
 from streams.watchdog import PartitionSigns
 
 if TYPE_CHECKING:
@@ -27,13 +29,10 @@ if TYPE_CHECKING:
     from streams.logends import LogEnds
     from streams.publisher import Publisher
     from streams.snapshots import SnapshotStore
-    from streams.stage import Chunk, Outgoing, Stage
+    from streams.stage import Chunk, Outgoing
 
-SNAPSHOT_BYTES_PER_S = 4_000_000
+SNAPSHOT_BYTES_PER_S = 1_000_000
 """What a partition may spend on snapshots: a state larger than this times the interval is written less often."""
-
-_SEEK_AGAIN_S = 5.0
-_SEEKS_MAX = 10
 
 _log = logging.getLogger(__name__)
 
@@ -68,6 +67,7 @@ class Custodian:
         self._wirings = {wiring.topic: wiring for wiring in wirings}
         self._links = links
         self._reader = reader
+        self._lost = LostRuns(links.ends, reader, self.tally)
         self._clock = clock
         self._held: dict[Place, Custody] = {}
 
@@ -77,9 +77,17 @@ class Custodian:
         return None if held is None else held.next_offset
 
     def progress(self) -> list[Progress]:
-        """Say how far each partition is."""
+        """Say how far each partition is (from any thread)."""
+        now_s = time.monotonic()
         return [
-            Progress(*held.place, held.next_offset, held.end_offset, held.durable_offset)
+            Progress(
+                *held.place,
+                held.next_offset,
+                held.end_offset,
+                held.durable_offset,
+                now_s - held.heard_s,
+                held.unsaved_s(now_s),
+            )
             for held in list(self._held.values())
         ]
 
@@ -117,11 +125,11 @@ class Custodian:
             if last_sequence >= 0:
                 raise DataLost(
                     f"{place}: no snapshot fits the log, which ends at {end}: the topic was made anew, or the "
-                    "snapshots are damaged; another application id rebuilds the state from the log"
+                    "snapshots are damaged; another group rebuilds the state from the log"
                 )
             self.tally.rebuilds += 1
         else:
-            _load(stage, snapshot, partitions)
+            take_up_state(stage, snapshot, partitions)
             self.tally.restores += 1
         held = Custody(
             place=place,
@@ -134,18 +142,8 @@ class Custodian:
             heard_s=time.monotonic(),
             durable_offset=None if snapshot is None else snapshot.next_offset,
         )
-        self._skip_missing(held, start)
+        self._lost.skip_missing(held, start)
         return held
-
-    def _skip_missing(self, held: Custody, start: int) -> bool:
-        """Go on at the start of the log if that is past where we should go on; say whether it is."""
-        missing = start - held.next_offset
-        if missing <= 0:
-            return False
-        self.tally.missing += missing
-        held.next_offset = start
-        _log.error("%s: %d records were deleted before they were read: retention is too short", held.place, missing)
-        return True
 
     async def let_go(self, timeout_s: float) -> None:
         """Give all partitions up. Last snapshots are written as far as time allows: an older one serves as well."""
@@ -175,7 +173,7 @@ class Custodian:
             if refusal is Refusal.REPEAT:
                 self.tally.repeats += 1
             elif refusal is Refusal.JUMP:
-                await self._go_back(held, fetched.first_offset)
+                await self._lost.go_back(held, fetched.first_offset)
             else:
                 for chunk in fetched.chunks(held.next_offset):
                     if not await self._feed(held, chunk):
@@ -204,6 +202,7 @@ class Custodian:
                     held.resting = False
                     held.sought_s = time.monotonic()  # what was under way before it rested may still arrive
                     await self._reader.take_up(held.place, held.next_offset)
+                await self._lost.ask_again(held, time.monotonic())
 
     async def _let(self, held: Custody, act: Callable[[], list[Outgoing]]) -> None:
         """Let a stage act and send what follows. Broken off in between, its state must never be written down."""
@@ -224,27 +223,14 @@ class Custodian:
             held.spoilt = True
             self._reader.fail(reason)
 
-    async def _go_back(self, held: Custody, arrived: int) -> None:
-        now_s = time.monotonic()
-        if held.sought_s is not None and now_s - held.sought_s < _SEEK_AGAIN_S:
-            return  # on its way: what was under way before the seek still arrives
-        if held.sought_s is not None:
-            starts = await self._links.ends.first([held.place])
-            if self._skip_missing(held, starts[held.place]):
-                held.seeks = 0
-        held.sought_s = now_s
-        held.seeks += 1
-        if held.seeks > _SEEKS_MAX:
-            raise DataLost(f"{held.place}: asked for offset {held.next_offset}, got {arrived}, {_SEEKS_MAX} times over")
-        self.tally.jumps += 1
-        await self._reader.take_up(held.place, held.next_offset)
-
     # Snapshots and ends.
 
     async def write_snapshots(self) -> None:
         """Write a snapshot of each partition that changed since its last one."""
         for held in list(self._held.values()):
-            if held.changed and time.monotonic() >= held.due_s:
+            if not held.changed:
+                held.saved_s = time.monotonic()
+            elif time.monotonic() >= held.due_s:
                 await self._write_snapshot(held)
 
     async def _write_snapshot(self, held: Custody) -> None:
@@ -253,8 +239,8 @@ class Custodian:
                 return
             snapshot = Snapshot(held.place, held.partitions, held.next_offset, held.sequence, held.stage.dump())
             held.sequence += 1
-            held.changed = False
-            held.due_s = time.monotonic() + len(snapshot.blob) / SNAPSHOT_BYTES_PER_S
+            held.changed, held.is_saving, taken_s = False, True, time.monotonic()
+            held.due_s = taken_s + len(snapshot.blob) / SNAPSHOT_BYTES_PER_S
             unsafe = list(held.pending)
         if unsafe:
             await asyncio.wait(unsafe)
@@ -262,15 +248,19 @@ class Custodian:
             return  # the run is ending for this reason
         await self._links.store.write(snapshot)
         held.durable_offset = snapshot.next_offset
+        held.saved_s, held.is_saving = taken_s, False
         self.tally.snapshots += 1
 
     async def ask_ends(self) -> None:
-        """Ask the broker how long the logs are by now. While it does not answer, what it said last stands."""
-        partitions = list(self._held)
-        if not partitions:
+        """Ask the broker how long the logs are by now; raise `DataLost` for one that lost its end.
+
+        While it does not answer, what it said last stands.
+        """
+        asked_at = {place: held.next_offset for place, held in self._held.items()}
+        if not asked_at:
             return
         try:
-            ends = await self._links.ends.next(partitions)
+            ends = await self._links.ends.next(list(asked_at))
         except KafkaError as reason:
             _log.warning("the broker does not say where the logs end: %r", reason)
             return
@@ -278,16 +268,4 @@ class Custodian:
         for partition, end in ends.items():
             held = self._held.get(Place(*partition))
             if held is not None:
-                held.heard(end, now_s)
-
-
-def _load(stage: Stage, snapshot: Snapshot, partitions: int) -> None:
-    if snapshot.partitions != partitions:
-        raise SnapshotError(
-            f"{snapshot.place}: the state was made for {snapshot.partitions} partitions and the topic has {partitions} "
-            "now; another application id rebuilds the state from the log"
-        )
-    try:
-        stage.load(snapshot.blob)
-    except ValueError as reason:
-        raise SnapshotError(f"{snapshot.place}: the stage does not take its snapshot up: {reason}") from reason
+                held.heard(end, now_s, asked_at=asked_at[held.place])

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING
 
+from streams.hosting import DataLost
 from streams.stage import Attentive, Choosy, Chunk
 
 if TYPE_CHECKING:
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
 
 SURE_S = 8.0
 """For so long what the broker said about the end of a log is taken as true: it is asked every five seconds."""
+
+_CUT_ANSWERS = 2  # in a row: one may come from a broker that has just become the leader and does not know its end yet
 
 
 class Refusal(Enum):
@@ -55,6 +59,9 @@ class Custody:
     due_s: float = 0.0  # when the next snapshot may be written
     sought_s: float | None = None  # when a jump made us seek back; None while all is contiguous
     heard_s: float = 0.0  # when the broker last said where the log ends
+    cut_answers: int = 0  # in a row, that the log ends before what we read
+    saved_s: float = field(default_factory=time.monotonic)  # when all there was to save was saved
+    is_saving: bool = False
     seeks: int = 0  # in a row, for the same offset
     resting: bool = False  # the stage left something in the log, to be read again when it takes more
     spoilt: bool = False  # the state says more than was sent: it must not be written down
@@ -79,9 +86,23 @@ class Custody:
         self.sought_s = None
         self.seeks = 0
 
-    def heard(self, end_offset: int, now_s: float) -> None:
-        """Note where the log ends; with nothing to take, standing still is no standstill."""
+    def unsaved_s(self, now_s: float) -> float:
+        """Say for how long there has been something that is not durable."""
+        return now_s - self.saved_s if self.changed or self.is_saving else 0.0
+
+    def heard(self, end_offset: int, now_s: float, *, asked_at: int) -> None:
+        """Note where the log ends; with nothing to take, standing still is no standstill.
+
+        `asked_at` is where we stood when the question went out. Raise `DataLost` for a log that ends before that: it
+        lost its end, and what is written next would be taken for what was counted in already.
+        """
         self.heard_s = now_s
+        self.cut_answers = self.cut_answers + 1 if end_offset < asked_at else 0
+        if self.cut_answers >= _CUT_ANSWERS:
+            raise DataLost(
+                f"{self.place}: the log ends at {end_offset}, and it was read up to {asked_at}: it lost its end, or "
+                "was made anew; started again, an older state that fits it is taken up if there is one"
+            )
         if self.end_offset <= self.next_offset:
             self.moved_s = now_s
         self.end_offset = max(end_offset, self.next_offset)

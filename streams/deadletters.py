@@ -9,8 +9,8 @@ from typing import Final
 import msgspec
 from msgspec import Struct, field
 
+from streams.decoded import Refused
 from streams.event_types import OBJECT_BYTES_MAX
-from streams.events import Refused
 
 DETAIL_CHARS_MAX: Final = 300
 

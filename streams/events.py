@@ -8,12 +8,10 @@ depends on the others.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import reduce
 from itertools import compress
-from operator import or_
+from operator import attrgetter, or_
 from sys import getrefcount
 from typing import Any, Final, Literal, TypeAlias
 
@@ -23,6 +21,7 @@ import numpy as np
 from detectors.batch import Int64
 from detectors.vocabulary import Stream
 from streams import surface
+from streams.decoded import Decoded, Gathered, Heartbeat, Outcome, Refusal, Verdict
 from streams.event_types import MISSING, YEAR_9999_S, Event, event_type
 from streams.faults import Fault, Fields, Reason, find_fault, find_time_fault, quote, read_object
 from streams.instants import parse_instant, to_ms
@@ -32,54 +31,9 @@ from streams.surface import MSGSPEC_ERRORS
 
 AHEAD_MS_MAX: Final = 300_000
 
-_SOME_TIME: Final = datetime(1970, 1, 1, tzinfo=UTC)
-
 _Decode: TypeAlias = Callable[[bytes], Any]
 
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """An event that cannot be used: line `part` (from 0) of value `index`. `detail` may quote the event: it is data.
-
-    `stream` is empty where a mixed file does not tell.
-    """
-
-    index: int
-    part: int
-    stream: str
-    reason: Reason
-    detail: str
-    raw: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Decoded:
-    """What some records held, in order. `origin` says for each event which value it came from.
-
-    `heartbeats` are (index, time_ms) of the records that only say that their stream is alive.
-    """
-
-    events: list[Event]
-    origin: Int64
-    time_ms: Int64
-    refused: list[Refused]
-    heartbeats: list[tuple[int, int]]
-
-
-@dataclass(frozen=True, slots=True)
-class _Heartbeat:
-    stream: str
-    time: Any
-
-
-@dataclass(frozen=True, slots=True)
-class _Refusal:
-    stream: str
-    fault: Fault
-    time: datetime = _SOME_TIME  # so that a run has times throughout
-
-
-_Outcome: TypeAlias = Event | _Heartbeat | _Refusal
+_id, _time = attrgetter("id"), attrgetter("time")
 
 
 class Decoder:
@@ -122,27 +76,53 @@ class Decoder:
         `now_ms` is parallel to `values`: an event more than five minutes after it is refused. None checks nothing.
         """
         events: list[Event] = []
-        refused: list[Refused] = []
-        heartbeats: list[tuple[int, int]] = []
-        origins, times = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
+        verdict = Verdict()
+        for run, time_ms in self._runs(values, now_ms, verdict):
+            events += run
+            verdict.time_ms.append(time_ms)
+        return Decoded(events, *verdict.told())
+
+    def gather(
+        self,
+        values: Sequence[bytes | None],
+        fields: Collection[str],
+        *,
+        now_ms: Sequence[int] | Int64 | None = None,
+    ) -> Gathered:
+        """Do the same, but of each event keep only its id and these fields.
+
+        Events are dropped some hundreds at a time, while they are still in the processor's cache: to keep them until
+        the whole chunk is decoded takes half as long again.
+        """
+        ids: list[str] = []
+        columns: dict[str, list[Any]] = {name: [] for name in fields}
+        verdict = Verdict()
+        for run, time_ms in self._runs(values, now_ms, verdict):
+            ids += map(_id, run)
+            for name, column in columns.items():
+                column.extend(map(attrgetter(name), run))
+            verdict.time_ms.append(time_ms)
+        return Gathered(ids, columns, *verdict.told())
+
+    def _runs(
+        self, values: Sequence[bytes | None], now_ms: Sequence[int] | Int64 | None, verdict: Verdict
+    ) -> Iterator[tuple[Sequence[Event], Int64]]:
+        """Decode run by run; give the events of each and their times, and note the rest in `verdict`."""
         now = None if now_ms is None else np.asarray(now_ms, np.int64)
         for run in cut(values):
             outcomes, others = self._read(run)
-            time_ms = to_ms([outcome.time for outcome in outcomes])
+            time_ms = to_ms(list(map(_time, outcomes)))
             others |= self._refuse_times(run, outcomes, time_ms, now)
+            if not others:
+                verdict.origin.append(run.origin)
+                yield outcomes, time_ms
+                continue
             for at in sorted(others):
-                outcome = outcomes[at]
-                if isinstance(outcome, _Refusal):
-                    fault, place = outcome.fault, (int(run.origin[at]), int(run.part[at]))
-                    refused.append(Refused(*place, outcome.stream, fault.reason, fault.detail, run.pieces[at]))
-                else:
-                    heartbeats.append((int(run.origin[at]), int(time_ms[at])))
+                verdict.note(run, at, outcomes[at], int(time_ms[at]))
             keep = np.ones(len(outcomes), bool)
             keep[list(others)] = False
-            events += compress(outcomes, keep.tolist()) if others else outcomes
-            origins.append(run.origin[keep])
-            times.append(time_ms[keep])
-        return Decoded(events, np.concatenate(origins), np.concatenate(times), refused, heartbeats)
+            verdict.origin.append(run.origin[keep])
+            yield list(compress(outcomes, keep.tolist())), time_ms[keep]
 
     def _refuse_times(self, run: Run, outcomes: list[Any], time_ms: Int64, now_ms: Int64 | None) -> set[int]:
         """Put refusals in place of what is outside the years 1970 to 9998 or ahead of now; return where."""
@@ -157,8 +137,8 @@ class Decoder:
             else:
                 fault = Fault(Reason.FUTURE, "time is more than 5 minutes ahead of now")
             outcome = outcomes[at]
-            stream = outcome.stream if isinstance(outcome, _Heartbeat) else self.stream_of(outcome)
-            outcomes[at] = _Refusal(stream, fault)
+            stream = outcome.stream if isinstance(outcome, Heartbeat) else self.stream_of(outcome)
+            outcomes[at] = Refusal(stream, fault)
         return places
 
     def _read(self, run: Run) -> tuple[list[Any], set[int]]:
@@ -199,20 +179,20 @@ class Decoder:
             return len(events) * self._keys[kinds.pop()]
         return sum(map(self._keys.__getitem__, map(type, events)))
 
-    def _read_strictly(self, raw: bytes, event: Event | None) -> _Outcome:
+    def _read_strictly(self, raw: bytes, event: Event | None) -> Outcome:
         fields = read_object(raw)
         nowhere = self._default.name if self._default else ""
         if isinstance(fields, Fault):
-            return _Refusal(nowhere, fields)
+            return Refusal(nowhere, fields)
         stream = self._choose(fields)
         if isinstance(stream, Fault):
-            return _Refusal(nowhere, stream)
+            return Refusal(nowhere, stream)
         if fields.get("heartbeat") is True and "id" not in fields:
             fault = find_time_fault(fields)
-            return _Refusal(stream.name, fault) if fault else _Heartbeat(stream.name, parse_instant(fields["time"]))
+            return Refusal(stream.name, fault) if fault else Heartbeat(stream.name, parse_instant(fields["time"]))
         fault = find_fault(fields, stream)
         if fault:
-            return _Refusal(stream.name, fault)
+            return Refusal(stream.name, fault)
         if event is None:  # msgspec minds half a surrogate pair even in unknown fields, which are nobody's business
             names = ("id", "time", *stream.fields, "stream")
             event = msgspec.convert({name: fields[name] for name in names if name in fields}, self._types[stream.name])

@@ -1,20 +1,19 @@
-"""Whole fetches: the records of one fetch as a few long runs, parsed in C and never made into objects one by one."""
+"""Whole fetches: the records of one fetch as a few long runs, never made into objects one by one."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from operator import attrgetter
 from typing import Any
 
+import numpy as np
 from aiokafka.consumer.fetcher import PartitionRecords
 from aiokafka.errors import CorruptRecordException
 
+from streams.recordbatches import Batch, Records, read
 from streams.stage import Chunk
 
 CHUNK_RECORDS_MAX = 8_192
-
-_value, _offset, _timestamp = attrgetter("value"), attrgetter("offset"), attrgetter("timestamp")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,39 +28,37 @@ class Fetched:
     partition: int
     first_offset: int
     next_offset: int
-    batches: Sequence[Any]  # aiokafka's
+    batches: Sequence[Batch]
     check_crcs: bool = True
 
     def chunks(self, start: int) -> Iterator[Chunk]:
         """Parse the records from offset `start` on into chunks of at most `CHUNK_RECORDS_MAX`, at least one.
 
-        To be called once: aiokafka's batches are read as they are walked. Raises aiokafka's `CorruptRecordException`
-        where a checksum is wrong.
+        Raises aiokafka's `CorruptRecordException` where a checksum is wrong.
         """
-        rows: list[Any] = []
         start = max(start, self.first_offset)
-        for batch in self.batches:
-            if self.check_crcs and not batch.validate_crc():
-                raise CorruptRecordException(f"invalid checksum in {self.topic}[{self.partition}] after offset {start}")
-            found = list(batch)
-            if found and found[0].offset < start:  # the fetch began inside this batch, or we know its beginning
-                found = [row for row in found if row.offset >= start]
-            rows += found
-            while len(rows) > CHUNK_RECORDS_MAX:
-                run, rows = rows[:CHUNK_RECORDS_MAX], rows[CHUNK_RECORDS_MAX:]
-                end = rows[0].offset
-                yield self._chunk(run, start, end)
-                start = end
-        yield self._chunk(rows, start, self.next_offset)
+        if self.check_crcs and not all(batch.is_intact for batch in self.batches):
+            raise CorruptRecordException(f"invalid checksum in {self.topic}[{self.partition}] after offset {start}")
+        records = read(self.batches)
+        # The fetch may begin inside a batch, and what lies before `start` is known.
+        first = int(np.searchsorted(records.offset, start))
+        for at in range(first, len(records), CHUNK_RECORDS_MAX):
+            behind = at + CHUNK_RECORDS_MAX
+            end = int(records.offset[behind]) if behind < len(records) else self.next_offset
+            yield self._chunk(records, at, behind, start, end)
+            start = end
+        if start < self.next_offset:
+            yield Chunk(self.topic, self.partition, [], [], [], self.next_offset)
 
-    def _chunk(self, rows: list[Any], start: int, end: int) -> Chunk:
-        whole = len(rows) == end - start  # without holes, which is nearly always, offsets need not be kept one by one
+    def _chunk(self, records: Records, first: int, last: int, start: int, end: int) -> Chunk:
+        values = records.values(first, last)
+        whole = len(values) == end - start  # without holes, which is nearly always, offsets need not be kept
         return Chunk(
             topic=self.topic,
             partition=self.partition,
-            values=list(map(_value, rows)),
-            offsets=range(start, end) if whole else list(map(_offset, rows)),
-            timestamps_ms=list(map(_timestamp, rows)),
+            values=values,
+            offsets=range(start, end) if whole else records.offset[first:last].tolist(),
+            timestamps_ms=records.time_ms[first:last],
             next_offset=end,
         )
 
@@ -72,12 +69,12 @@ class ChunkRecords(PartitionRecords):  # type: ignore[misc]  # aiokafka is not t
     next_fetch_offset: int
 
     def _unpack_records(self) -> Iterator[Fetched]:
-        batches: list[Any] = []
+        batches: list[Batch] = []
         first = end = self.next_fetch_offset
         while self._records.has_next():
-            batch = self._records.next_batch()
-            end = max(end, batch.next_offset)
-            if not self._is_hidden(batch):
+            batch = self._records.take()
+            end = max(end, batch.head.next_offset)
+            if not self._is_hidden(batch.head):
                 batches.append(batch)
             if end - first >= CHUNK_RECORDS_MAX:
                 yield self._fetched(batches, first, end)
@@ -95,6 +92,6 @@ class ChunkRecords(PartitionRecords):  # type: ignore[misc]  # aiokafka is not t
                 return True
         return bool(batch.is_control_batch)
 
-    def _fetched(self, batches: list[Any], first: int, end: int) -> Fetched:
+    def _fetched(self, batches: list[Batch], first: int, end: int) -> Fetched:
         self.next_fetch_offset = end  # aiokafka's position follows this when the run is handed out
         return Fetched(self._tp.topic, self._tp.partition, first, end, batches, self._check_crcs)

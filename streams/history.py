@@ -11,8 +11,9 @@ import numpy as np
 
 from detectors.batch import Int64
 from detectors.vocabulary import STREAMS
+from streams.decoded import Decoded
 from streams.event_types import Event
-from streams.events import Decoded, MixedDecoder
+from streams.events import MixedDecoder
 from streams.files import Input
 from streams.merge import Run, merge, sort_by_time
 

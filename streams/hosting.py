@@ -37,13 +37,18 @@ class Wiring:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far one partition is. `durable_offset` is where the newest snapshot goes on (None: none was written yet)."""
+    """How far one partition is. `durable_offset` is where the newest snapshot goes on (None: none was written yet).
+
+    `silent_s` is how long the broker has not said where the log ends, `unsaved_s` how long something is not durable.
+    """
 
     topic: str
     partition: int
     next_offset: int
     end_offset: int
     durable_offset: int | None
+    silent_s: float
+    unsaved_s: float
 
 
 @dataclass(slots=True)

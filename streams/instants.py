@@ -35,6 +35,11 @@ def to_ms(times: Sequence[datetime | float]) -> Int64:
 
 def to_seconds(times: Sequence[datetime | float]) -> Float64:
     """Turn times (with offset) or Unix seconds into Unix seconds, each as `datetime.timestamp` would."""
+    if times and isinstance(times[0], float):  # then all are numbers, as a rule
+        try:
+            return np.array(times, np.float64)
+        except TypeError:  # or not
+            pass
     seconds = _unpacked(times)
     if seconds is not None:
         return seconds

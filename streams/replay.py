@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from operator import attrgetter
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from detectors.monitor import Monitor, fields_needed
 from detectors.rules import Rule
 from detectors.transition import Transition
 from detectors.vocabulary import STREAMS
-from streams.columns import to_batch
+from streams.columns import fields_of, to_batch
 from streams.event_types import Event
 from streams.history import Heartbeat
 
@@ -56,7 +57,9 @@ class Replay:
             rows = np.flatnonzero(mine)
             if len(rows):
                 chosen = events if len(rows) == len(events) else [events[row] for row in rows.tolist()]
-                self._monitor.feed(to_batch(STREAMS[name], chosen, time_ms[rows], self._fields[name]))
+                fields = fields_of(chosen, self._fields[name])
+                ids = list(map(attrgetter("id"), chosen))
+                self._monitor.feed(to_batch(STREAMS[name], ids, time_ms[rows], fields))
         return self._catch_up()
 
     def finish(self, *, drain: bool = False) -> list[Transition]:

@@ -18,6 +18,10 @@ Run = tuple[list[Partial], bool]
 """The partials of one report, and whether the next goes on with the pane of the last one."""
 
 
+class ReportError(ValueError):
+    """A record of `tocsin.partials` that this program cannot read."""
+
+
 @dataclass(frozen=True, slots=True)
 class Report:
     """One record of the topic `tocsin.partials`.
@@ -59,11 +63,13 @@ class Report:
 
 
 def decode(data: bytes) -> Report:
-    """Read a report. Raise ValueError if it is none, or of another version."""
+    """Read a report. Raise ReportError, with advice, for one of another version; ValueError if it is none."""
     told = unpack(data)
     if not isinstance(told, list) or not told or told[0] != VERSION:
-        msg = f"a report of another version than {VERSION}: all workers must run the same"
-        raise ValueError(msg)
+        raise ReportError(
+            f"tocsin.partials holds a report of another version than {VERSION}, which this program reads: all workers "
+            "must run the same version; let the one that wrote it count in what waits there, and then change all"
+        )
     stream, partition, partitions, next_offset, watermark_ms, idle, silent_ms, fingerprints, panes, goes_on = told[1:]
     partials = [Partial.of(pane) for pane in panes]
     return Report(

@@ -29,12 +29,14 @@ from streams.access import access_of
 from streams.breaker import BreakerLimits
 from streams.desk_stage import DeskStage, Listener
 from streams.feed import Feed
+from streams.handling import HandlingCollector
 from streams.host import Host
 from streams.hosting import HostSettings, Wiring
 from streams.judge_stage import JudgeStage
 from streams.metrics import Metrics
 from streams.orders import add_orders
 from streams.overview import Overview, Rates, SeriesLevels
+from streams.readiness import unready
 from streams.reloading import Reload, Reloader
 from streams.settings import AlertmanagerChannel, Settings, SettingsError, WebhookChannel, secret_of
 from streams.source_stage import Place, SourceStage, Ways
@@ -99,6 +101,7 @@ class Service:
             clock=clock,
             on_ready=self._up,
         )
+        self.metrics.registry.register(HandlingCollector(lambda: self.host.tally, self.host.progress))
         self.overview.held = lambda: {(progress.topic, progress.partition) for progress in self.host.progress()}
         self._on_ready: Callable[[], None] = lambda: None
         self.url = ""
@@ -138,13 +141,7 @@ class Service:
 
     def reasons(self) -> list[str]:
         """Say why the service is not ready."""
-        if not self.host.ready:
-            return ["the partitions of the consumer group are being taken up"]
-        return [
-            f"next to nothing in {stream_topic(stream)} {partitions} can be used: it is read slowly"
-            for stream, partitions in self.overview.breakers().items()
-            if partitions
-        ]
+        return unready(is_ready=self.host.ready, held=self.host.progress(), slow=self.overview.breakers())
 
     # Rules, while running.
 

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from streams.publisher import Publisher
 
 SCHEMA = 1
+"""To be counted up whenever a state is written in another shape: `tests/unit/test_state_shape.py` notices."""
+
 SLOTS = 8
 PART_BYTES_MAX = 512 * 1024
 
@@ -86,7 +88,7 @@ class Manifest:
         if fields["schema"] != SCHEMA:
             raise SnapshotError(
                 f"the snapshots are written in schema {fields['schema']}, this program reads schema {SCHEMA}: run the "
-                "program that wrote them, or another application id (which rebuilds its state from the log)"
+                "program that wrote them, or another group (which rebuilds its state from the log)"
             )
         try:
             return cls(**fields)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import compress
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -16,11 +17,13 @@ from streams.breaker import Breaker, BreakerLimits
 from streams.columns import to_batch
 from streams.counts import Counts
 from streams.deadletters import build
-from streams.events import Decoded, Decoder
+from streams.decoded import Gathered
+from streams.events import Decoder
+from streams.late import late_records
 from streams.pack import pack, unpack
 from streams.report import Report, in_chunks, judge_of
 from streams.stage import Chunk, Outgoing
-from streams.topics import DEADLETTERS, LATE_EVENTS, PARTIALS
+from streams.topics import DEADLETTERS, PARTIALS
 
 if TYPE_CHECKING:
     from detectors.rules import Rule
@@ -107,18 +110,18 @@ class SourceStage:
         """Count a chunk in: refused events and late ones go their ways, completed panes to the judges."""
         stamped = np.asarray(chunk.timestamps_ms, np.int64)
         now = np.where((stamped > _SANE_MS) & (stamped <= now_ms + _AHEAD_MS), stamped, now_ms)
-        decoded = self._decoder.decode(chunk.values, now_ms=now)
+        told = self._decoder.gather(chunk.values, self._fields, now_ms=now)
         self.counts.open(chunk, self._next_offset)
         self._next_offset = chunk.next_offset
-        if self.breaker.count(len(decoded.events) + len(decoded.refused), len(decoded.refused), now_ms):
+        if self.breaker.count(len(told.ids) + len(told.refused), len(told.refused), now_ms):
             self._tell_breaker()
-        out = self._refuse(chunk, decoded, now_ms)
-        for time_ms, first, last in _between_heartbeats(decoded):
-            out.extend(self._admit(chunk, decoded, first, last))
+        out = self._refuse(chunk, told, now_ms)
+        for time_ms, first, last in _between_heartbeats(told):
+            out.extend(self._admit(chunk, told, first, last))
             if time_ms is not None:
                 self._monitor.gate.heartbeat(time_ms)
-        self.counts.close(events=len(decoded.events), refused=len(decoded.refused), heartbeats=len(decoded.heartbeats))
-        if decoded.events or decoded.heartbeats:
+        self.counts.close(events=len(told.ids), refused=len(told.refused), heartbeats=len(told.heartbeats))
+        if told.ids or told.heartbeats:
             self._silent_ms = 0
             self._newest_ms = self._monitor.gate.newest_ms
         return [*out, *self._report(force=False)]
@@ -165,31 +168,36 @@ class SourceStage:
         """Whether an event or a heartbeat of this partition is overdue."""
         return self._expect_ms is not None and self._silent_ms > self._expect_ms
 
-    def _admit(self, chunk: Chunk, decoded: Decoded, first: int, last: int) -> list[Outgoing]:
+    def _admit(self, chunk: Chunk, told: Gathered, first: int, last: int) -> list[Outgoing]:
         if first == last:
             return []
-        events, times = decoded.events[first:last], decoded.time_ms[first:last]
-        verdict = self._monitor.gate.admit([self.stream], [event.id for event in events], times)
-        kept = np.flatnonzero(verdict == ACCEPTED)
-        if len(kept) < len(events):
-            events = [events[row] for row in kept.tolist()]
+        rows = slice(first, last)
+        ids, times = told.ids[rows], told.time_ms[rows]
+        verdict = self._monitor.gate.admit([self.stream], ids, times)
         became = {result: int((verdict == what).sum()) for result, what in _VERDICTS.items()}
         self.counts.admit(**became)
         for result, number in became.items():
             if number:
                 self._metrics.count_events(self.stream, result, number)
-        if len(kept):
-            self._monitor.feed(to_batch(STREAMS[self.stream], events, times[kept], self._fields))
+        fields = {name: values[rows] for name, values in told.columns.items()}
+        if became["accepted"] < len(ids):
+            accepted = verdict == ACCEPTED
+            chosen = accepted.tolist()
+            ids, times = list(compress(ids, chosen)), times[accepted]
+            fields = {name: list(compress(values, chosen)) for name, values in fields.items()}
+        if ids:
+            self._monitor.feed(to_batch(STREAMS[self.stream], ids, times, fields))
         late = np.flatnonzero(verdict == LATE) + first
         place = f"{chunk.topic}:{chunk.partition}"
         return [
-            Outgoing(LATE_EVENTS, chunk.values[row] or b"", f"{place}:{chunk.offsets[row]}".encode())
-            for row in dict.fromkeys(decoded.origin[late].tolist())
+            record
+            for row in dict.fromkeys(told.origin[late].tolist())
+            for record in late_records(chunk.values[row] or b"", f"{place}:{chunk.offsets[row]}")
         ]
 
-    def _refuse(self, chunk: Chunk, decoded: Decoded, now_ms: int) -> list[Outgoing]:
+    def _refuse(self, chunk: Chunk, told: Gathered, now_ms: int) -> list[Outgoing]:
         out = []
-        for refused in decoded.refused:
+        for refused in told.refused:
             self._metrics.count_refused(self.stream, refused.reason, 1)
             offset = chunk.offsets[refused.index]
             letter = build(refused, topic=chunk.topic, partition=chunk.partition, offset=offset, arrived_ms=now_ms)
@@ -255,13 +263,13 @@ def counts_of(blob: bytes) -> Counts:
     return Counts(*counts)
 
 
-def _between_heartbeats(decoded: Decoded) -> list[tuple[int | None, int, int]]:
+def _between_heartbeats(told: Gathered) -> list[tuple[int | None, int, int]]:
     """Cut the events at the heartbeats: (time of the heartbeat that ends the run, first, last)."""
     runs: list[tuple[int | None, int, int]] = []
     first = 0
-    for index, time_ms in decoded.heartbeats:
-        last = int(np.searchsorted(decoded.origin, index))
+    for index, time_ms in told.heartbeats:
+        last = int(np.searchsorted(told.origin, index))
         runs.append((time_ms, first, last))
         first = last
-    runs.append((None, first, len(decoded.events)))
+    runs.append((None, first, len(told.ids)))
     return runs

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    from detectors.batch import Int64
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +22,7 @@ class Chunk:
     partition: int
     values: Sequence[bytes | None]
     offsets: Sequence[int]
-    timestamps_ms: Sequence[int]
+    timestamps_ms: Sequence[int] | Int64
     next_offset: int
 
     def head(self, count: int) -> Chunk:

@@ -2,7 +2,7 @@
 
 A decoder that ignores unknown fields also ignores what is wrong with them, and takes the last of two equal keys. But
 an object whose keys are all known, each once, has as many keys as its event has fields set. Counting keys in the bytes
-(a quote, then a colon) can only count too many, never too few, as long as no quote is followed by white space. So where
+(a quote, then a colon) can only count too many, never too few, as long as there is no white space between. So where
 the two numbers agree, every byte was read and checked by the decoder. Where they do not, the object is read strictly.
 """
 
@@ -26,9 +26,9 @@ MSGSPEC_ERRORS: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionErro
 
 read_all = msgspec.json.Decoder(dict[str, Any]).decode
 _BLOCK_LEN: Final = 1 << 15  # arrays of this size stay in the cache, and malloc keeps their memory
-_ESCAPE_LEN: Final = 3  # what a mark looks at behind its byte
 _QUOTE: Final = ord('"')
 _COLON: Final = ord(":")
+_COLON_AFTER: Final = np.uint16(_COLON << 8)
 _SPACE: Final = ord(" ")
 _BACKSLASH: Final = ord("\\")
 
@@ -41,13 +41,10 @@ def is_all_known(objects: Sequence[bytes], joined: bytes, keys: int) -> bool:
     >>> is_all_known([b'{"id":"a"}'], b'{"id":"a"}', 1), is_all_known([b'{"id":1,"id":2}'], b'{"id":1,"id":2}', 1)
     (True, False)
     """
-    counted = 0
-    for start in range(0, len(joined), _BLOCK_LEN):
-        key, odd = _marks(joined[start : start + _BLOCK_LEN + _ESCAPE_LEN])
-        if np.count_nonzero(odd[:_BLOCK_LEN]):
-            return False
-        counted += int(np.count_nonzero(key[:_BLOCK_LEN]))
-    return counted == keys and max(map(len, objects)) <= OBJECT_BYTES_MAX
+    counted = _count_keys(joined)
+    if counted is None or counted != keys:
+        return False
+    return len(joined) <= OBJECT_BYTES_MAX or max(map(len, objects)) <= OBJECT_BYTES_MAX
 
 
 def find_suspects(objects: Sequence[bytes], keys: Sequence[int]) -> tuple[list[int], list[int]]:
@@ -78,6 +75,23 @@ def is_flat(raw: bytes) -> bool:
     except MSGSPEC_ERRORS:
         return False
     return len(fields) == raw.count(b'":')
+
+
+def _count_keys(joined: bytes) -> int | None:
+    """Count the quotes before colons; None where some byte needs a closer look."""
+    counted = 0
+    if b"\\" in joined:
+        key, odd = _marks(joined)
+        return None if odd.any() else int(np.count_nonzero(key))
+    for start in range(0, len(joined), _BLOCK_LEN):
+        block = joined[start : start + _BLOCK_LEN + 1]
+        for first in (0, 1):  # two bytes at a time, twice: half the work of looking at each byte and at the one behind
+            pair = np.frombuffer(block, "<u2", (len(block) - first) // 2, first)
+            before = pair - _COLON_AFTER  # what stands before a colon; more than a byte where there is none
+            if np.count_nonzero(before <= _SPACE):
+                return None
+            counted += int(np.count_nonzero(before == _QUOTE))
+    return counted
 
 
 def _marks(joined: bytes) -> tuple[Bool, Bool]:

@@ -118,7 +118,7 @@ def ensure(
         raise BrokerUnreachable(f"no Kafka broker answers at {', '.join(bootstrap)}") from reason
     try:
         there = set(admin.list_topics())
-        missing = {name: _as_asked(topic, replicas) for name, topic in wanted.items() if name not in there}
+        missing = {name: as_asked(topic, replicas) for name, topic in wanted.items() if name not in there}
         if missing:
             # Another worker may be as fast: what it made is verified below like any other topic.
             with contextlib.suppress(TopicAlreadyExistsError):
@@ -133,11 +133,13 @@ def ensure(
     return list(missing)
 
 
-def _as_asked(topic: Topic, replicas: int) -> dict[str, object]:
+def as_asked(topic: Topic, replicas: int) -> dict[str, object]:
+    """Give what Kafka is asked to make. Of three copies two must have what is acknowledged: any one may be lost."""
+    settings = {"min.insync.replicas": "2"} if replicas > 2 else {}
     return {
         "num_partitions": topic.partitions,
         "replication_factor": replicas,
-        "configs": dict(topic.settings),
+        "configs": {**settings, **topic.settings},
     }
 
 

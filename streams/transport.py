@@ -16,6 +16,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
 import faust
+from aiokafka.consumer import fetcher as aiokafka_fetcher
 from aiokafka.consumer.fetcher import Fetcher, FetchResult, PartitionRecords
 from aiokafka.consumer.group_coordinator import GroupCoordinator
 from aiokafka.errors import KafkaError
@@ -25,6 +26,7 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
 
 from streams.fetches import ChunkRecords, Fetched
+from streams.recordbatches import KeptRecords
 
 SCHEME = "tocsin"
 """Broker URLs of this scheme choose this transport: `tocsin://HOST:PORT`."""
@@ -88,8 +90,10 @@ def _require(thing: object, *names: str) -> None:
 
 def take_whole_fetches(fetcher: Fetcher) -> None:
     """Make an aiokafka fetcher yield `Fetched` runs instead of records, and never wait long for quiet partitions."""
+    _require(aiokafka_fetcher, "MemoryRecords")
     _require(fetcher, "_records", "_proc_fetch_request", "_fetch_max_wait_ms")
     fetcher._fetch_max_wait_ms = _FETCH_WAIT_MS
+    aiokafka_fetcher.MemoryRecords = KeptRecords  # the fetcher makes its records by this name
     fetch = fetcher._proc_fetch_request
 
     async def fetch_whole(assignment: object, node_id: int, request: object) -> bool:

@@ -57,6 +57,7 @@ def ending(context: click.Context, name: str) -> Iterator[None]:
     from aiokafka.errors import KafkaError
 
     from streams.hosting import DataLost
+    from streams.report import ReportError
     from streams.settings import SettingsError
     from streams.snapshots import SnapshotError
     from streams.topics import BrokerUnreachable, TopicError
@@ -72,7 +73,7 @@ def ending(context: click.Context, name: str) -> Iterator[None]:
     except BrokenPipeError:  # whoever read us has seen enough, as in `tocsin demo | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the last flush would complain again
         context.exit(0)
-    except (SettingsError, TopicError, ExposedError, DataLost, SnapshotError) as error:
+    except (SettingsError, TopicError, ExposedError, DataLost, SnapshotError, ReportError) as error:
         click.echo("\n".join(f"{name}: {line}" for line in str(error).splitlines()), err=True)
         context.exit(2)
     except (BrokerUnreachable, KafkaError) as error:

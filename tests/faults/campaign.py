@@ -15,8 +15,9 @@ from tests.faults.crew import Crew
 from tests.faults.findings import Findings, find
 from tests.faults.ledger import Ledger
 from tests.faults.progress import STEPS, Progress
-from tests.faults.traffic import PARTITIONS, STREAMS, Traffic
+from tests.faults.traffic import PARTITIONS, RECORD_BYTES_MAX, STREAMS, Traffic
 from tests.faults.worker import AS_SHIPPED, Changes
+from tests.parts.cluster import Cluster
 from tests.parts.kafka import Kafka
 
 PER_S = 800
@@ -30,7 +31,7 @@ _RECOVER_TIMEOUT_S = 240.0
 class Campaign:
     """One run on a Kafka of its own, whose topics of ours are not there yet."""
 
-    kafka: Kafka
+    kafka: Kafka | Cluster
     folder: Path
     seed: int
     changes: Changes = AS_SHIPPED
@@ -45,23 +46,25 @@ class Campaign:
         self.crew = Crew(self.kafka.bootstrap, self.folder, self.changes)
         self.traffic = Traffic(self.seed)
         for stream in STREAMS:
-            self.kafka.create_topic(stream_topic(stream), PARTITIONS)
+            config = {"max.message.bytes": str(RECORD_BYTES_MAX)}
+            self.kafka.create_topic(stream_topic(stream), PARTITIONS, config)
         self.ledger = Ledger(self.kafka.bootstrap, self.traffic, per_s=self.per_s)
 
     def run(self, faults: Sequence[str] = (), *, minutes: float = 0.0) -> Findings:
         """Strike these faults in this order, or all in turns for so long; then let all come to its end."""
-        from tests.faults.chaos import FAULTS
+        from tests.faults.chaos import faults_on
 
+        known = faults_on(self.kafka)
         with closing(Progress(self.kafka.bootstrap, self.crew.group)) as progress:
             self.crew.start()
             self.ledger.start()
             self.crew.wait_until(self.crew.all_ready, what="the first worker is ready", timeout_s=120)
             until_s = time.monotonic() + minutes * 60
-            for name in faults or self._in_turns(list(FAULTS)):
+            for name in faults or self._in_turns(list(known)):
                 if not faults and time.monotonic() > until_s:
                     break
                 self.rest(self.rng.uniform(0.5, 3))
-                FAULTS[name](self)
+                known[name](self)
                 self.recovered_s[name].append(self._recovered(progress, name))
                 self.say(f"{name}: recovered in {self.recovered_s[name][-1]:.1f} s")
             self.ledger.finish()

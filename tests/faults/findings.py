@@ -57,7 +57,7 @@ def find(bootstrap: str, rules: Path, ledger: Ledger, traffic: Traffic, group: s
     found.compare("dead letters", letters, (f"{key}:0" for key in ledger.keys(Fate.REFUSED)))
     late = [record.key.decode() for record in read_topic(bootstrap, LATE_EVENTS)]
     found.compare("late records", late, ledger.keys(Fate.LATE))
-    for account in asyncio.run(audit([bootstrap], STREAMS, group=group)):
+    for account in asyncio.run(audit(bootstrap.split(","), STREAMS, group=group)):
         _account(found, account, ledger)
     _incidents(found, bootstrap, rules, group)
     return found
@@ -107,11 +107,12 @@ def _incidents(found: Findings, bootstrap: str, rules: Path, group: str) -> None
 
 
 async def _state(bootstrap: str, group: str) -> bytes:
-    publisher = Publisher([bootstrap])
+    brokers = bootstrap.split(",")
+    publisher = Publisher(brokers)
     await publisher.start()
     try:
         place = Place(ALERTS, 0)
-        shelf = await SnapshotStore(group, SNAPSHOTS, publisher, [bootstrap]).read([place])
+        shelf = await SnapshotStore(group, SNAPSHOTS, publisher, brokers).read([place])
         snapshot = shelf.newest(place, end_offset=1 << 62)
         assert snapshot is not None
         return snapshot.blob

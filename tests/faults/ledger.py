@@ -12,7 +12,7 @@ from typing import Any
 from confluent_kafka import KafkaError, Message, Producer
 
 from streams.topics import stream_topic
-from tests.faults.traffic import Fate, Sent, Traffic
+from tests.faults.traffic import RECORD_BYTES_MAX, Fate, Sent, Traffic
 
 _TICK_S = 0.05
 
@@ -34,7 +34,7 @@ class Ledger:
                 "enable.idempotence": True,  # in the order of sending, each once, whatever happens to the broker
                 "linger.ms": 5,
                 "queue.buffering.max.messages": 2_000_000,
-                "message.max.bytes": 1_048_588,
+                "message.max.bytes": RECORD_BYTES_MAX,
                 "message.timeout.ms": 900_000,
                 "reconnect.backoff.max.ms": 500,
                 "log_level": 0,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
@@ -15,17 +16,20 @@ _PAGE = Path(__file__).resolve().parents[2] / "docs" / "reliability.md"
 _BEGIN, _END = "<!-- make faults -->", "<!-- end of make faults -->"
 
 
-def rows(campaign: Campaign, found: Findings, minutes: float) -> str:
-    """Write the results of a campaign as a table of Markdown."""
+def rows(campaign: Campaign, found: Findings, names: Sequence[str], minutes: float) -> str:
+    """Write the results of a campaign, of the faults named or of so many minutes, as a table of Markdown."""
     tried = sum(map(len, campaign.recovered_s.values()))
-    ran = f"`make faults SEED={campaign.seed} MINUTES={minutes:g}`, session timeout {campaign.session_s:g} s"
+    brokers = len(campaign.kafka.bootstrap.split(","))
+    much = f'FAULT="{";".join(names)}"' if names else f"MINUTES={minutes:g}"
+    asked = f"`make faults BROKERS={brokers} SEED={campaign.seed} {much}`"
+    ran = f"{asked}, session timeout {campaign.session_s:g} s"
     where = f"Python {platform.python_version()}, {os.cpu_count()} cores"
     sums = f"**lost {found.lost}, doubled {found.doubled}** ({found.told_again:,} told twice alike)"
-    much = f"{found.events:,} records, {found.alerts:,} alert records, {found.letters:,} dead letters"
+    amounts = f"{found.events:,} records, {found.alerts:,} alert records, {found.letters:,} dead letters"
     lines = [
         f"{datetime.now(UTC):%Y-%m-%d}, {where}, {ran}:",
         "",
-        f"{tried} faults, {much}: {sums}.",
+        f"{tried} faults, {amounts}: {sums}.",
         "",
         "| Fault | Tried | Time to recover: median | max |",
         "|---|---|---|---|",

@@ -15,11 +15,13 @@ from tests.parts.kafka import Kafka
 SESSION_S = 6.0  # a dead worker is noticed sooner than as shipped
 FAULTS = [
     "one worker, three, one",
+    "worker killed between alert and snapshot",
+    "SyncGroup answered with an error",
     "broker killed",
     "all sent again, worker killed",
-    "records of 1 MiB",
+    "records of 1 to 20 MiB",
 ]
-_AFTER_SNAPSHOTS = ["records of 1 MiB", "5–50 % sent again", "worker killed"]  # each is over when it is durable
+_AFTER_SNAPSHOTS = ["records of 1 to 20 MiB", "5–50 % sent again", "worker killed"]  # each is over when it is durable
 pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 
 

@@ -61,10 +61,14 @@ POISON: Mapping[str, bytes | None] = {
     "empty": b"",
     "year 2099": b'{"id": "x", "time": "2099-01-01T00:00:00Z", "outcome": "answered", "element": "n", "state": "up"}',
 }
+RECORD_BYTES_MAX = 24 << 20
+"""What the topics are made to take; as shipped Kafka takes 1 MiB."""
 HEAVY: Mapping[str, bytes] = {
-    "0.9 MiB": b'{"id": "x", "more": "' + b"x" * 943_718 + b'"}',
-    "nearly 1 MiB": b'{"id": "x", "more": "' + b"x" * 1_048_300 + b'"}',
-}
+    name: b'{"id": "x", "more": "' + b"x" * number + b'"}'
+    for name, number in {
+        "0.9 MiB": 943_718, "nearly 1 MiB": 1_048_300, "5 MiB": 5 << 20, "20 MiB": 20 << 20,
+    }.items()
+}  # fmt: skip
 
 
 class Fate(StrEnum):
@@ -129,7 +133,7 @@ class Traffic:
                 yield self._again(sent)
 
     def heavy(self) -> Iterator[Sent]:
-        """Send records of nearly as many bytes as Kafka takes."""
+        """Send records of as many bytes as Kafka takes by default, and of more."""
         yield from map(self._refused, HEAVY.values())
 
     def end(self) -> Iterator[Sent]:

@@ -1,8 +1,8 @@
 """A worker as `tocsin worker` is one, but for what a test changes: `python -m tests.faults.worker CHANGES worker …`.
 
-CHANGES is the JSON of `Changes`. The mutations are mistakes that a program like ours is easily written with; a campaign
-that does not turn red with them shows nothing. They live here and not behind a switch of the product: what is not in
-the product cannot be switched on in it.
+CHANGES is the JSON of `Changes`. What it dies of and what it loses is in `moments`. The mutations are mistakes that a
+program like ours is easily written with; a campaign that does not turn red with them shows nothing. They live here and
+not behind a switch of the product: what is not in the product cannot be switched on in it.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from streams import custodian, service
 from streams.hosting import HostSettings
 from streams.snapshots import Place, Snapshot
 from streams.watchdog import Limits
+from tests.faults import moments
 
 
 class Mutation(StrEnum):
@@ -36,6 +37,10 @@ class Changes(msgspec.Struct, frozen=True, omit_defaults=True):
     session_s: float | None = None  # Kafka's session timeout: how long until a dead worker is noticed
     clock_ahead_s: float = 0.0
     mutation: Mutation | None = None
+    fenced: bool = True  # whether it ends itself after it was stopped for longer than its session
+    dies: moments.Moment | None = None  # of SIGKILL, at that moment
+    loses: float = 0.0  # the share of what was fetched that gets lost on the way to the stage
+    group: moments.GroupTrouble | None = None  # what goes wrong in its first rebalance
 
 
 AS_SHIPPED = Changes()
@@ -43,10 +48,18 @@ AS_SHIPPED = Changes()
 
 def main(changes: Changes, arguments: list[str]) -> None:
     """Change, then run the command line."""
-    if changes.session_s is not None:
-        limits = Limits(pause_s=changes.session_s / 2, rebalance_s=6 * changes.session_s)
-        settings = partial(HostSettings, session_timeout_s=changes.session_s, limits=limits)
+    if changes.session_s is not None or not changes.fenced:
+        session_s = changes.session_s or HostSettings([]).session_timeout_s
+        pause_s = session_s / 2 if changes.fenced else float("inf")
+        limits = Limits(pause_s=pause_s, rebalance_s=6 * session_s)
+        settings = partial(HostSettings, session_timeout_s=session_s, limits=limits)
         patch.object(service, "HostSettings", settings).start()
+    if changes.dies is not None:
+        moments.die(changes.dies)
+    if changes.loses:
+        moments.lose(changes.loses)
+    if changes.group is not None:
+        moments.upset(changes.group, stall_s=4 * (changes.session_s or HostSettings([]).session_timeout_s))
     if changes.clock_ahead_s:
         _shift_clock(changes.clock_ahead_s)
     if changes.mutation is Mutation.ACK_BEFORE_STATE:

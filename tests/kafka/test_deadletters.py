@@ -15,7 +15,7 @@ from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from streams import letters
 from streams.commands.deadletters import command
 from streams.deadletters import DeadLetter, build
-from streams.events import Refused
+from streams.decoded import Refused
 from streams.faults import Reason
 
 if TYPE_CHECKING:

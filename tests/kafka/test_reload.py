@@ -122,6 +122,15 @@ def test_rules_are_read_again_by_running_workers(site: Site) -> None:
     assert site.told(site.pages[0])["rules"].keys() == {"stays", "changes", "goes"}
     assert site.metric(site.pages[0], 'tocsin_reloads_total{result="refused"}') == 1
 
+    os.kill(site.workers[1].pid, signal.SIGHUP)
+    wait_until(
+        lambda: site.metric(site.pages[1], 'tocsin_reloads_total{result="refused"}') == 2, what="SIGHUP is heard"
+    )
+    last = site.told(site.pages[1])["last_reload"]
+    assert (last["result"], "rules.yaml:" in last["problems"][0]) == ("refused", True), "shown, though nobody was told"
+    assert site.told(site.pages[1])["rules"].keys() == {"stays", "changes", "goes"}
+    assert "the rules were not taken, the old ones stay" in site.workers[1].log.read_text()
+
     site.write(RULES % 7)
     code, answers = site.reload(site.pages[0])
     assert (code, answers[0]["changed"], answers[0]["removed"]) == (0, ["changes"], ["goes"])

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from streams.topics import PREFIX, BrokerUnreachable, Topic, TopicError, ensure, plan
+from streams.topics import PREFIX, BrokerUnreachable, Topic, TopicError, as_asked, ensure, plan
 
 if TYPE_CHECKING:
     from tests.parts.kafka import Kafka
@@ -48,6 +48,14 @@ def test_all_that_is_wrong_is_named(kafka: Kafka, ours: list[Topic]) -> None:
         ensure([kafka.bootstrap], ours)
     assert "partials has 7 partitions, not 2: ask for as many as there are" in str(refused.value)
     assert "snapshots must have cleanup.policy=compact" in str(refused.value)
+
+
+def test_of_three_copies_two_must_have_what_is_acknowledged() -> None:
+    (topic, *_) = plan(["calls"], stream_partitions=3, judge_partitions=2)
+    assert as_asked(topic, replicas=3)["configs"] == {"min.insync.replicas": "2"}
+    assert as_asked(topic, replicas=1)["configs"] == {}
+    kept = as_asked(plan(["calls"], stream_partitions=1, judge_partitions=1)[-1], replicas=-1)["configs"]
+    assert "min.insync.replicas" not in kept, "the broker's own"
 
 
 def test_more_replicas_than_brokers_are_refused_in_words(kafka: Kafka, ours: list[Topic]) -> None:

@@ -1,4 +1,4 @@
-"""One Apache Kafka node (KRaft) on this machine: a real log, real groups, real restarts."""
+"""An Apache Kafka node (KRaft) on this machine: a real log, real groups, real restarts."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import subprocess
 import uuid
 from collections.abc import Mapping, Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,6 @@ _JVM = [
 ]
 _DEFAULTS = {
     "process.roles": "broker,controller",
-    "node.id": "1",
     "controller.listener.names": "CONTROLLER",
     "auto.create.topics.enable": "false",  # a topic nobody declared is a mistake that must show
     "offsets.topic.replication.factor": "1",
@@ -42,12 +42,33 @@ _DEFAULTS = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """A node's place in a cluster: its number, its ports, and the controllers (`N@HOST:PORT,…`) it votes with."""
+
+    number: int
+    broker: int
+    controller: int
+    voters: str
+    cluster: str
+
+    @classmethod
+    def several(cls, count: int) -> list[Seat]:
+        """Make the seats of one cluster."""
+        ports = free_ports(2 * count)
+        pairs = list(zip(ports[:count], ports[count:], strict=True))
+        voters = ",".join(f"{number}@127.0.0.1:{controller}" for number, (_, controller) in enumerate(pairs, 1))
+        cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=").replace("-", "x")
+        return [cls(number, *pair, voters, cluster) for number, pair in enumerate(pairs, 1)]
+
+
 class Kafka(Server):
     """A broker with its own folder and ports, which stay its own over restarts.
 
     `settings` are broker settings that differ from ours, such as `{"log.segment.bytes": "1048576"}`. `listeners` are
     security protocols spoken besides PLAINTEXT, each at the address `addresses[protocol]`; `scram` are users in the
-    form of Kafka's storage tool.
+    form of Kafka's storage tool. With a `seat` it is one of several and answers once most of them are started: whoever
+    starts them waits (`wait_ready`).
     """
 
     def __init__(
@@ -57,10 +78,12 @@ class Kafka(Server):
         *,
         listeners: Sequence[str] = (),
         scram: Sequence[str] = (),
+        seat: Seat | None = None,
     ) -> None:
         """Format the folder and start. Raises scripts.parts.Missing, NotReady."""
-        broker, controller, *more = free_ports(2 + len(listeners))
-        self.bootstrap = f"127.0.0.1:{broker}"
+        taken = seat or Seat.several(1)[0]
+        more = free_ports(len(listeners))
+        self.bootstrap = f"127.0.0.1:{taken.broker}"
         self.addresses = {name: f"127.0.0.1:{port}" for name, port in zip(listeners, more, strict=True)}
         open_ones = [f"{name}://{address}" for name, address in {"PLAINTEXT": self.bootstrap, **self.addresses}.items()]
         self._folder = folder
@@ -68,21 +91,23 @@ class Kafka(Server):
         self._properties = folder / "server.properties"
         lines = {
             **_DEFAULTS,
-            "listeners": ",".join([*open_ones, f"CONTROLLER://127.0.0.1:{controller}"]),
+            "node.id": str(taken.number),
+            "listeners": ",".join([*open_ones, f"CONTROLLER://127.0.0.1:{taken.controller}"]),
             "advertised.listeners": ",".join(open_ones),
             "listener.security.protocol.map": ",".join(
                 ["PLAINTEXT:PLAINTEXT", "CONTROLLER:PLAINTEXT", *(f"{name}:{name}" for name in listeners)]
             ),
-            "controller.quorum.voters": f"1@127.0.0.1:{controller}",
+            "controller.quorum.voters": taken.voters,
             "log.dirs": str(folder / "log"),
             **(settings or {}),
         }
         self._properties.write_text("".join(f"{key}={value}\n" for key, value in lines.items()))
-        self._format(scram)
-        self._process = self._start()
+        self._format(taken.cluster, scram)
+        self.start()
+        if seat is None:
+            self.wait_ready()
 
-    def _format(self, scram: Sequence[str]) -> None:
-        cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=").replace("-", "x")
+    def _format(self, cluster: str, scram: Sequence[str]) -> None:
         command = [*self._java, "kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(self._properties)]
         for user in scram:
             command += ["--add-scram", user]
@@ -91,10 +116,13 @@ class Kafka(Server):
             msg = f"the storage tool refused {self._folder}: {done.stdout}{done.stderr}"
             raise NotReady(msg)
 
-    def _start(self) -> Process:
-        process = Process([*self._java, "kafka.Kafka", str(self._properties)], self._folder / "kafka.log")
-        process.wait_ready(self._answers)
-        return process
+    def start(self) -> None:
+        """Start it, which must not run."""
+        self._process = Process([*self._java, "kafka.Kafka", str(self._properties)], self._folder / "kafka.log")
+
+    def wait_ready(self) -> None:
+        """Wait until it answers. Raises NotReady."""
+        self._process.wait_ready(self._answers)
 
     def _answers(self) -> bool:
         """Say whether a metadata request is answered."""
@@ -132,4 +160,5 @@ class Kafka(Server):
     def restart(self) -> None:
         """Start it again, ending it first if it runs, on the same ports and data."""
         self.stop()
-        self._process = self._start()
+        self.start()
+        self.wait_ready()

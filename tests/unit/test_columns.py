@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from detectors.batch import Column, EventBatch
 from detectors.vocabulary import STREAMS, FieldType, Stream
 from streams import columns
-from streams.columns import code_of, to_batch
+from streams.columns import code_of, fields_of, to_batch
 from streams.event_types import NUMBER_LIMIT
 from streams.events import Decoder
 from streams.instants import to_ms, to_seconds
@@ -29,7 +29,8 @@ COMPLAINTS = STREAMS["complaints"]
 def batch_of(stream: Stream, rows: list[dict[str, Any]], fields: list[str]) -> EventBatch:
     decoded = Decoder(stream).decode([msgspec.json.encode(row) for row in rows])
     assert decoded.refused == []
-    return to_batch(stream, decoded.events, decoded.time_ms, fields)
+    ids = [event.id for event in decoded.events]
+    return to_batch(stream, ids, decoded.time_ms, fields_of(decoded.events, fields))
 
 
 def alarm(name: str, **fields: Any) -> dict[str, Any]:

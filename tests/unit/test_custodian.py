@@ -8,13 +8,14 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 import pytest
+from aiokafka.errors import KafkaConnectionError
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
-from aiokafka.record.memory_records import MemoryRecords
 
-from streams import custodian
+from streams import custodian, lostruns
 from streams.custodian import Custodian, Links
 from streams.fetches import Fetched
 from streams.hosting import DataLost, Wiring
+from streams.recordbatches import KeptRecords
 from streams.snapshots import Place, Shelf, Snapshot, SnapshotError, pack
 from streams.stage import Outgoing
 from tests.wire.counting import CountingStage
@@ -86,7 +87,7 @@ def run(first: int, end: int, value: bytes = b"1") -> Fetched:
         builder.append(offset, 0, None, value, [])
     built = bytearray(builder.build())
     built[:8] = first.to_bytes(8, "big")  # not part of the checksum
-    return Fetched(*PLACE, first, end, [MemoryRecords(bytes(built)).next_batch()])
+    return Fetched(*PLACE, first, end, [KeptRecords(bytes(built)).take()])
 
 
 async def restored(kafka: Kafka) -> Custodian:
@@ -191,8 +192,46 @@ async def test_a_lost_run_is_read_again_and_asked_for_once() -> None:
     assert keeper.tally.jumps == 1
 
 
+async def test_the_last_run_of_all_is_asked_for_again_when_nothing_shows_that_it_is_lost() -> None:
+    kafka = Kafka(end=5)
+    keeper = await restored(kafka)
+    await keeper.take(run(0, 5))
+    kafka.end = 9
+    await keeper.ask_ends()
+    await keeper.beat()
+    assert kafka.log.count("seek numbers[0] 5") == 0, "it may be on its way"
+    keeper._held[PLACE].moved_s -= lostruns._STANDSTILL_S
+    for _ in range(3):
+        await keeper.beat()
+    assert kafka.log.count("seek numbers[0] 5") == 1, "and now it may be on its way again"
+    keeper._held[PLACE].sought_s = 0.0
+    kafka.start = 7  # what we wait for will never come
+    await keeper.beat()
+    assert kafka.log.count("seek numbers[0] 7") == 1
+    assert (keeper.tally.jumps, keeper.tally.missing) == (2, 2)
+    await keeper.take(run(7, 9))
+    keeper._held[PLACE].moved_s -= lostruns._STANDSTILL_S
+    await keeper.beat()
+    assert keeper.tally.jumps == 2, "nothing waits"
+
+
+async def test_a_standstill_while_no_broker_answers_is_no_loss() -> None:
+    kafka = Kafka(end=5)
+    keeper = await restored(kafka)
+
+    async def away(_places: Sequence[Place]) -> Mapping[Place, int]:
+        raise KafkaConnectionError
+
+    kafka.first = away  # type: ignore[method-assign]
+    for _ in range(30):
+        keeper._held[PLACE].moved_s = keeper._held[PLACE].sought_s = 0.0
+        await keeper.beat()
+    assert keeper.tally.jumps == 0
+    assert kafka.failed == []
+
+
 async def test_records_that_were_deleted_are_counted_and_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(custodian, "_SEEK_AGAIN_S", 0.0)
+    monkeypatch.setattr(lostruns, "_SEEK_AGAIN_S", 0.0)
     kafka = Kafka(end=30)
     keeper = await restored(kafka)
     await keeper.take(run(0, 5))
@@ -204,7 +243,7 @@ async def test_records_that_were_deleted_are_counted_and_passed_over(monkeypatch
 
 
 async def test_an_offset_that_never_comes_ends_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(custodian, "_SEEK_AGAIN_S", 0.0)
+    monkeypatch.setattr(lostruns, "_SEEK_AGAIN_S", 0.0)
     keeper = await restored(Kafka(end=30))
     for _ in range(10):
         await keeper.take(run(9, 20))
@@ -233,6 +272,31 @@ async def test_a_topic_made_anew_is_not_taken_for_the_old_one() -> None:
         await restored(kafka)
 
 
+async def test_a_log_that_lost_its_end_while_we_read_it_ends_the_run() -> None:
+    kafka = Kafka(end=30)
+    keeper = await restored(kafka)
+    await keeper.take(run(0, 30))
+    kafka.end = 3  # whoever leads the partition now never had the rest, and what is written next gets its offsets
+    await keeper.ask_ends()  # one answer may be an old one
+    with pytest.raises(DataLost, match=r"numbers\[0\]: the log ends at 3, and it was read up to 30"):
+        await keeper.ask_ends()
+
+
+async def test_an_end_that_was_asked_for_before_more_came_is_no_loss() -> None:
+    kafka = Kafka(end=30)
+    keeper = await restored(kafka)
+
+    async def slow(places: Sequence[Place]) -> Mapping[Place, int]:
+        ends = dict.fromkeys(places, keeper.position(PLACE) or 0)
+        await keeper.take(run(keeper.position(PLACE) or 0, (keeper.position(PLACE) or 0) + 5))
+        return ends
+
+    kafka.next = slow  # type: ignore[method-assign]
+    for _ in range(4):
+        await keeper.ask_ends()
+    assert keeper.position(PLACE) == 20
+
+
 async def test_another_number_of_partitions_is_refused() -> None:
     kafka = Kafka(end=30)
     keeper = await restored(kafka)
@@ -247,6 +311,45 @@ async def test_a_state_the_stage_does_not_know_is_refused() -> None:
     kafka = Kafka(end=30, written=[Snapshot(PLACE, 1, 5, 0, b"not JSON")])
     with pytest.raises(SnapshotError, match=r"numbers\[0\]: the stage does not take its snapshot up: Expecting value"):
         await restored(kafka)
+
+
+@pytest.mark.parametrize("blob", [b"[1, 2]", b"[1, 2, 3, 4, 5]", b"17", b'{"count": 1}'])
+async def test_a_state_of_another_shape_is_refused_in_words(blob: bytes) -> None:
+    kafka = Kafka(end=30, written=[Snapshot(PLACE, 1, 5, 0, blob)])
+    with pytest.raises(SnapshotError, match=r"if another version wrote it, run that one; another group") as refused:
+        await restored(kafka)
+    assert str(refused.value).startswith("numbers[0]: the stage does not take its snapshot up: ")
+
+
+async def test_a_large_state_is_written_less_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(custodian, "SNAPSHOT_BYTES_PER_S", 0.001)  # so that a state of some bytes is large
+    kafka = Kafka(end=9)
+    keeper = await restored(kafka)
+    await keeper.take(run(0, 5))
+    await keeper.write_snapshots()
+    await keeper.take(run(5, 9))
+    await keeper.write_snapshots()
+    assert [snapshot.next_offset for snapshot in kafka.written] == [5], "its turn has not come"
+    await keeper.let_go(1)
+    assert [snapshot.next_offset for snapshot in kafka.written] == [5, 9], "the last one is written all the same"
+
+
+async def test_how_old_the_saved_state_is() -> None:
+    kafka = Kafka(end=9)
+    keeper = await restored(kafka)
+    await keeper.take(run(0, 5))
+    held = keeper._held[PLACE]
+    held.saved_s -= 40
+    assert 40 <= keeper.progress()[0].unsaved_s < 42
+    await keeper.write_snapshots()
+    assert keeper.progress()[0].unsaved_s == 0
+    held.saved_s -= 40
+    await keeper.write_snapshots()
+    assert keeper.progress()[0].unsaved_s == 0, "what did not change needs no saving"
+    held.heard_s -= 30
+    assert 30 <= keeper.progress()[0].silent_s < 32
+    await keeper.ask_ends()
+    assert keeper.progress()[0].silent_s < 2
 
 
 async def test_a_run_of_markers_only_moves_on() -> None:

@@ -46,11 +46,11 @@ def test_no_order_of_arrival_counts_an_offset_twice_or_skips_one(arrivals: list[
 
 def test_standing_still_is_progress_while_there_is_nothing_to_take() -> None:
     held = Custody(Place("t", 0), 1, stage=None, next_offset=5, sequence=0, end_offset=5, moved_s=0.0)  # type: ignore[arg-type]
-    held.heard(5, now_s=10.0)
+    held.heard(5, now_s=10.0, asked_at=5)
     assert held.moved_s == 10.0
-    held.heard(9, now_s=20.0)  # records came only after the last look
+    held.heard(9, now_s=20.0, asked_at=5)  # records came only after the last look
     assert held.moved_s == 20.0
-    held.heard(9, now_s=30.0)
+    held.heard(9, now_s=30.0, asked_at=5)
     assert held.moved_s == 20.0
 
 
@@ -65,6 +65,6 @@ def test_standing_still_is_progress_while_there_is_nothing_to_take() -> None:
 def test_a_stage_hears_whether_its_partition_is_silent(end: int, heard_s: float, *, is_sure: bool) -> None:
     stage = SourceStage(SourcePlace("calls", 0, 1), [rule()], Counts(), Ways(1, 0))
     held = Custody(Place("t", 0), 1, stage, next_offset=5, sequence=0, end_offset=end, moved_s=0.0)
-    held.heard(end, heard_s)
+    held.heard(end, heard_s, asked_at=5)
     held.listen(10.0)
     assert stage._is_sure is is_sure

@@ -9,7 +9,7 @@ import json
 import pytest
 
 from streams.deadletters import build, parse
-from streams.events import Refused
+from streams.decoded import Refused
 from streams.faults import Reason
 from streams.letters import why_not
 

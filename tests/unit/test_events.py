@@ -11,7 +11,8 @@ import pytest
 
 from detectors.vocabulary import STREAMS
 from streams import events, surface
-from streams.events import Decoder, MixedDecoder, Refused
+from streams.decoded import Refused
+from streams.events import Decoder, MixedDecoder
 from streams.faults import Reason
 
 CALLS = Decoder(STREAMS["calls"])

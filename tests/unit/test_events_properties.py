@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from detectors.vocabulary import STREAMS
 from streams import surface
+from streams.decoded import Decoded
 from streams.event_types import MISSING, Event
-from streams.events import Decoded, Decoder, MixedDecoder
+from streams.events import Decoder, MixedDecoder
 from streams.faults import Fault, find_fault, read_object
 
 CALLS = STREAMS["calls"]

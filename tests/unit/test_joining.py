@@ -14,6 +14,7 @@ from click.testing import CliRunner
 
 from streams.commands.joining import configured, ending, joined
 from streams.hosting import DataLost
+from streams.report import ReportError
 from streams.running import run
 from streams.settings import Settings, SettingsError, Web
 from streams.snapshots import SnapshotError
@@ -44,6 +45,7 @@ def loggers_as_before() -> Iterator[None]:
         (ExposedError("set a token first"), 2, "x: set a token first\n"),
         (DataLost("the log was made anew"), 2, "x: the log was made anew\n"),
         (SnapshotError("for 3 partitions"), 2, "x: for 3 partitions\n"),
+        (ReportError("of another version"), 2, "x: of another version\n"),
         (BrokerUnreachable("no Kafka broker answers at a:1"), 3, "x: no Kafka broker answers at a:1\n"),
         (KafkaConnectionError("Unable to bootstrap"), 3, "x: KafkaConnectionError: Unable to bootstrap\n"),
         (OSError(98, "address already in use"), 3, "x: address already in use\n"),

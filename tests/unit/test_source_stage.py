@@ -14,6 +14,7 @@ from detectors.partial import Partial
 from detectors.rules import Rule
 from streams import deadletters
 from streams.counts import Counts as Books
+from streams.publisher import RECORD_BYTES_MAX
 from streams.report import Report, decode, judge_of
 from streams.source_stage import IDLE_MS, Place, SourceStage, Ways, counts_of
 from streams.stage import Outgoing
@@ -70,6 +71,20 @@ def test_what_cannot_be_used_is_a_dead_letter_with_its_place_counted_once(reason
     assert [record.key for record in out if record.topic == DEADLETTERS] == [b"tocsin.calls:5:41:0"]
     assert counts.refused == {("calls", reason): 1}
     assert counts.events == {("calls", "accepted"): 2}, "its neighbours are not harmed"
+
+
+def test_late_events_of_a_record_larger_than_ours_may_be_are_kept_in_portions() -> None:
+    counts = Counts()
+    one = stage(counts=counts)
+    one.feed(chunk(call("new", 100)), NOW_MS)
+    lines = [call(f"late{number}", 1, region="x" * 200) for number in range(8_000)]
+    assert sum(map(len, lines)) > 2_000_000
+    out = one.feed(chunk(b"\n".join([*lines, b"x" * 1_000_000]), first=1), NOW_MS)
+    late = [record for record in out if record.topic == LATE_EVENTS]
+    assert counts.events["calls", "late"] == 8_000
+    assert all(len(record.value) <= RECORD_BYTES_MAX for record in out)
+    assert [record.key for record in late] == [b"tocsin.calls:0:1:%d" % n for n in range(len(late))]
+    assert b"\n".join(record.value for record in late).split(b"\n") == lines, "the rubbish is a dead letter"
 
 
 def test_one_bad_line_of_a_record_is_refused_alone() -> None:

@@ -8,11 +8,11 @@ import pytest
 from aiokafka.consumer.fetcher import READ_COMMITTED, READ_UNCOMMITTED
 from aiokafka.errors import CorruptRecordException
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
-from aiokafka.record.memory_records import MemoryRecords
 from aiokafka.structs import TopicPartition
 
 from streams import transport
 from streams.fetches import CHUNK_RECORDS_MAX, ChunkRecords, Fetched
+from streams.recordbatches import KeptRecords
 from streams.stage import Chunk
 from streams.transport import MissingHook, assert_hooks
 
@@ -41,7 +41,7 @@ def fetch(
     isolation: int = READ_UNCOMMITTED,
     crc: bool = False,
 ) -> list[Fetched]:
-    records = ChunkRecords(TopicPartition("t", 0), MemoryRecords(data), aborted, first, None, None, crc, isolation)
+    records = ChunkRecords(TopicPartition("t", 0), KeptRecords(data), aborted, first, None, None, crc, isolation)
     return list(records)
 
 
@@ -61,9 +61,9 @@ def test_small_batches_become_one_run() -> None:
     runs = fetch(b"".join(batch(base, [0]) for base in range(100)))
     assert spans(runs) == [(0, 100)]
     (chunk,) = chunks(runs)
-    assert chunk.values == [b"v%d" % offset for offset in range(100)]
+    assert list(chunk.values) == [b"v%d" % offset for offset in range(100)]
     assert list(chunk.offsets) == list(range(100))
-    assert chunk.timestamps_ms == [1_000 + offset for offset in range(100)]
+    assert list(chunk.timestamps_ms) == [1_000 + offset for offset in range(100)]
     assert chunk.next_offset == 100
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
+import sys
 import threading
 import time
 
 import pytest
 
-from streams.watchdog import Limits, PartitionSigns, Signs, Watchdog, verdict
+from streams.watchdog import EXIT_STUCK, Limits, PartitionSigns, Signs, Watchdog, verdict
 
 NOW_S = 1_000.0
 LIMITS = Limits()
@@ -110,3 +113,27 @@ def test_it_stops_when_told() -> None:
     dog.join(10)
     assert not dog.is_alive()
     assert said == []
+
+
+STUCK = """
+import asyncio, time
+from streams.watchdog import Limits, Signs, Watchdog
+
+class Stuck:
+    came_round_s = time.monotonic()
+    def signs(self): return Signs(self.came_round_s, None)
+    def check_group(self, timeout_s): pass
+
+async def main():
+    Watchdog(Stuck(), Limits(loop_lag_s=1.0)).start()
+    time.sleep(60)  # a loop that does not come round
+
+asyncio.run(main())
+"""
+
+
+def test_a_loop_that_is_stuck_ends_the_process_with_a_line_and_the_code_for_it() -> None:
+    done = subprocess.run([sys.executable, "-c", STUCK], capture_output=True, text=True, check=False, timeout=30)
+    assert done.returncode == EXIT_STUCK
+    (line,) = done.stderr.splitlines()
+    assert re.fullmatch(r"tocsin stops itself: the event loop has not come round for \d s", line)
