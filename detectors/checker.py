@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from typing import Any, TypeGuard
 
 from detectors.compound import Scope, check_series
-from detectors.conditions import read_field, read_where
+from detectors.conditions import read_except, read_field, read_where
 from detectors.grading import read_clear, read_direction, read_levels, read_min_events, read_times
 from detectors.hours import HERE, Almanac
 from detectors.measures import read_measure
+from detectors.measures_ahead import check_window, select_agents
 from detectors.occasions import read_quiet, read_when
 from detectors.places import Place, Problem, describe, quoted
 from detectors.rules import Rule
@@ -23,8 +24,8 @@ VERSION = 1
 FILE_KEYS = ("version", "rules")
 REQUIRED = ("id", "title", "stream", "measure", "levels")
 RULE_KEYS = (
-    *("id", "title", "stream", "where", "measure", "by", "window", "hop", "levels", "direction", "for", "clear"),
-    *("clear_for", "unknown_after", "min_events", "targets", "when", "quiet"),
+    *("id", "title", "stream", "where", "except", "measure", "by", "window", "hop", "levels", "direction", "for"),
+    *("clear", "clear_for", "unknown_after", "min_events", "targets", "when", "quiet"),
     *("summary", "action", "notify", "notice"),
 )
 
@@ -89,7 +90,9 @@ def _read_rule(place: Place, streams: Mapping[str, Stream], almanac: Almanac) ->
         settings |= _read_each(parts, _readers_of_events(scope))
     measure = settings.get("measure")
     if measure is not None and name is not None:
+        check_window(parts["measure"], measure, settings["window_ms"])
         check_series(parts, measure, streams[name], streams)
+        settings["measure"] = measure = select_agents(measure, settings.get("where", ()), streams)
         measure = measure.base or measure
     settings |= _read_each(parts, {"targets": read_targets})
     targets: Mapping[str, float] = settings.get("targets", {})
@@ -101,12 +104,13 @@ def _read_rule(place: Place, streams: Mapping[str, Stream], almanac: Almanac) ->
             "id": _read_id,
             "levels": lambda part: read_levels(part, below=below, limit=limit),
             "clear": read_clear,
-            "min_events": lambda part: read_min_events(part, measure.kind if measure else None),
+            "min_events": lambda part: read_min_events(part, (measure.base or measure).kind if measure else None),
             **dict.fromkeys(("title", "summary", "action"), lambda part: read_texts(part, spoken)),
             "notice": lambda part: part.text("the name of a notice template"),
         },
     )
     levels = [level for level, _ in settings.get("levels", ())]
+    settings["excepted"] = settings.pop("except", ())
     settings |= _read_each(
         parts,
         {
@@ -127,6 +131,7 @@ def _readers_of_events(scope: Scope) -> Mapping[str, Reader]:
     stream = scope.stream
     return {
         "where": lambda part: read_where(part, stream),
+        "except": lambda part: read_except(part, stream),
         "measure": lambda part: read_measure(part, scope),
         "by": lambda part: _read_by(part, stream),
     }

@@ -15,8 +15,6 @@ from detectors.vocabulary import Stream
 UNMATCHED = {"count": Kind.UNMATCHED_COUNT, "share": Kind.UNMATCHED_SHARE, "total": Kind.UNMATCHED_TOTAL}
 AGAINST_MS = {"1d": 86_400_000, "7d": 604_800_000}
 
-_NOT_OF_A_RATIO = (Kind.RATIO, Kind.GROWTH)
-
 
 @dataclass(frozen=True, slots=True)
 class Scope:
@@ -57,7 +55,7 @@ def _read_side(place: Place, scope: Scope, read: Reader) -> Part | None:
     measure = read(parts["measure"], inner) if "measure" in parts else Measure(Kind.COUNT)
     if measure is None:
         return None
-    if measure.kind.is_now or measure.kind in _NOT_OF_A_RATIO:
+    if measure.kind.is_now or measure.kind is Kind.RATIO or measure.base is not None:
         parts["measure"].refuse(f'"{measure.kind.value}" is no side of a ratio: a side is measured over the window')
         return None
     return Part(stream.name, where, measure)
@@ -81,8 +79,8 @@ def read_growth(place: Place, against: Place | None, scope: Scope, read: Reader)
     else:
         span_ms = AGAINST_MS[against.value]
         _check_hop(against, "against", span_ms, scope)
-    if base is not None and base.kind is Kind.GROWTH:
-        place.refuse("the growth of a growth says nothing: name what grows")
+    if base is not None and base.base is not None:
+        place.refuse(f'a "growth" is that of a measure of events, not of "{base.kind.value}"')
         return None
     return None if base is None or span_ms is None else Measure(Kind.GROWTH, base=base, span_ms=span_ms)
 
@@ -138,7 +136,7 @@ def check_shared(place: Place, name: str, own: Stream, other: Stream, *, at_key:
 
 
 def check_series(parts: Mapping[str, Place], measure: Measure, own: Stream, streams: Mapping[str, Stream]) -> None:
-    """See that the fields of `by`, and those of a ratio's `where`, are there in every stream they are asked of."""
+    """See that the fields of `by`, and those that a ratio selects by, are there in every stream they are asked of."""
     inner = measure.base or measure
     of, to = inner.of, inner.to
     if inner.kind is Kind.RATIO and of is not None and to is not None:
@@ -147,14 +145,15 @@ def check_series(parts: Mapping[str, Place], measure: Measure, own: Stream, stre
             names.append(of.measure.to.stream)
         selected = [of.stream, to.stream]
     else:
-        names = [to.stream] if inner.kind is Kind.UNMATCHED_TOTAL and to is not None else []
+        placed = inner.kind in (Kind.UNMATCHED_TOTAL, Kind.SERVICE_LEVEL_AHEAD)
+        names = [to.stream] if placed and to is not None else []
         selected = []
     keys = parts["by"].value if "by" in parts and isinstance(parts["by"].value, list) else []
-    conditions = parts["where"].value if "where" in parts and isinstance(parts["where"].value, dict) else {}
     for other in dict.fromkeys(names):
         for index, name in enumerate(keys):
             if isinstance(name, str):
                 check_shared(parts["by"].within(index, name), name, own, streams[other])
     for other in dict.fromkeys(selected):
-        for name, test in conditions.items():
-            check_shared(parts["where"].within(name, test), name, own, streams[other], at_key=True)
+        for place in (parts[key] for key in ("where", "except") if key in parts):
+            for name, test in place.value.items() if isinstance(place.value, dict) else ():
+                check_shared(place.within(name, test), name, own, streams[other], at_key=True)

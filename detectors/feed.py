@@ -15,6 +15,7 @@ import numpy as np
 from detectors import exact, sketch
 from detectors.batch import Column, EventBatch, Int64, UInt64
 from detectors.codes import combine
+from detectors.latest import HIT, NO_HIT
 from detectors.partial import (
     Array,
     Moments,
@@ -29,7 +30,7 @@ from detectors.partial import (
 from detectors.rules import Kind, Rule
 from detectors.transition import Key
 from detectors.vocabulary import Stream
-from detectors.where import matches
+from detectors.where import chosen_by, matches
 
 _CHUNKS_MAX = 64  # parts of one open pane; more are merged, so that many small batches stay small
 
@@ -110,7 +111,7 @@ class Feeder:
     def feed(self, batch: EventBatch, rows: Int64, table: SeriesTable) -> None:
         """Count a batch into its panes. `rows` are the events' series in `table`."""
         rule = self.rule
-        wanted = matches(rule.where, self._stream.fields, batch)
+        wanted = chosen_by(rule, self._stream.fields, batch)
         ends = (batch.time_ms // rule.hop_ms + 1) * rule.hop_ms
         if rule.measure.kind.is_now:
             # What a thing is *not* any more counts too, so nothing is left out here.
@@ -202,6 +203,9 @@ class Feeder:
             numbers = _numbers(batch.columns[measure.field or ""])[events]
         if measure.kind is Kind.NOW_DISTINCT:
             values = _codes(batch.columns[measure.field or ""])[events]
+        if measure.kind is Kind.NOW_SHARE:
+            hit = matches(measure.matching, self._stream.fields, batch)
+            values = np.where(True if hit is None else hit[events], np.uint64(HIT), np.uint64(NO_HIT))
         things = Things(
             _codes(batch.columns[self._stream.thing or ""])[events],
             batch.time_ms[events],
@@ -232,7 +236,7 @@ _CODED = (Kind.DISTINCT, Kind.NOW_DISTINCT, Kind.MOMENTS)  # what asks which val
 
 def fields_of(rule: Rule, stream: Stream) -> Mapping[str, bool]:
     """Name the fields a rule reads, and whether their codes are needed (keys, things, distinct values)."""
-    fields = {condition.field: False for condition in (*rule.where, *rule.measure.matching)}
+    fields = {condition.field: False for condition in (*rule.where, *rule.excepted, *rule.measure.matching)}
     fields |= dict.fromkeys(rule.by, True)
     kind = rule.measure.kind
     if kind.is_now and stream.thing is not None:

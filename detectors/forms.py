@@ -70,6 +70,13 @@ FORMS = (
         {"field": Slot.FIELD},
         of_things=True,
     ),
+    Form(
+        "now",
+        "the part of the things in the state that `where` asks for that matches, 0 to 1",
+        ("share",),
+        {"of": Slot.WHERE},
+        of_things=True,
+    ),
     Form("quantile", "a quantile of a field over the window", Slot.NUMBER_FIELD, {"q": Slot.FRACTION}),
     Form(
         "ratio",

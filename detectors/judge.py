@@ -15,14 +15,17 @@ from typing import Any
 import numpy as np
 
 from detectors.batch import Int64
+from detectors.firsts import Firsts
 from detectors.history import History
 from detectors.latest import LatestStates
 from detectors.levels import FOREVER, Levels
 from detectors.matching import Matcher
+from detectors.outlook import Outlook
+from detectors.outlooks import outlook_of, window_for
 from detectors.partial import Partial, merge
-from detectors.rules import Rule
+from detectors.rules import Kind, Rule
+from detectors.staffing import Staffing
 from detectors.transition import Key, Transition
-from detectors.windows import window_of
 
 _NEVER = -FOREVER
 _NOBODY = np.zeros(0, np.int64)
@@ -39,10 +42,11 @@ class RuleJudge:
         self._rows: dict[Key, int] = {}
         measure = rule.measure.base or rule.measure
         first = measure.of.measure if measure.of is not None and measure.of.measure is not None else measure
-        self._history = History(rule.measure.span_ms, rule.window_ms) if rule.measure.base is not None else None
+        self._history = History(rule.measure.span_ms, rule.window_ms) if rule.measure.kind is Kind.GROWTH else None
         self._matcher = Matcher(first.kind, first.span_ms, rule.hop_ms) if first.kind.is_unmatched else None
         self._now = LatestStates(measure.kind) if measure.kind.is_now else None
-        self._window = None if self._now is not None else window_of(measure, rule.min_events)
+        self._window = None if self._now is not None else window_for(rule)
+        self._outlook = outlook_of(rule, self._window)
         self._names = ("green", *(name for name, _ in rule.levels))
         self._start_ms = np.zeros(0, np.int64)  # `below`: the first boundary a whole window after the first event
         self._waiting: dict[int, list[Partial]] = {}
@@ -68,7 +72,8 @@ class RuleJudge:
         entering = self._ends[0] if self._ends else FOREVER
         leaving = self._inside[0][0] if self._inside else FOREVER
         remembered = self._history.next_ms if self._history is not None else FOREVER
-        return min(entering, leaving, remembered, self._waking_ms, self._border_ms)
+        learning = self._outlook.next_ms if self._outlook is not None else FOREVER
+        return min(entering, leaving, remembered, learning, self._waking_ms, self._border_ms)
 
     @property
     def _waking_ms(self) -> int:
@@ -94,6 +99,24 @@ class RuleJudge:
         return said
 
     def _boundary(self, time_ms: int) -> list[Transition]:
+        rows = self._touched(time_ms)
+        if self.rule.below:
+            # Not yet judged: woken at its start by what `_number` wrote into wake_ms.
+            rows = rows[self._start_ms[rows] <= time_ms]
+        values = self._value_of(rows)
+        if self._history is not None:
+            values = self._history.compare(rows, values, time_ms)
+        if self._outlook is not None:
+            values = self._outlook.values(rows, values)
+        changed, was, unknown = self.levels.judge(rows, values, time_ms)
+        said = [
+            self._transition(row, old, time_ms, for_want=for_want)
+            for row, old, for_want in zip(changed.tolist(), was.tolist(), unknown.tolist(), strict=True)
+        ]
+        return sorted(said, key=lambda transition: tuple(map(str, transition.key)))
+
+    def _touched(self, time_ms: int) -> Int64:
+        """Let panes, the past and what was learned come up to a boundary. Return the series that may change there."""
         touched = []
         if self._waking_ms <= time_ms:
             touched.append(np.flatnonzero(self.levels.wake_ms <= time_ms))
@@ -109,21 +132,19 @@ class RuleJudge:
             touched.append(self._enter(self._complete(time_ms), time_ms))
         if self._history is not None:
             touched.append(self._history.recall(time_ms))
-        rows = touched[0] if len(touched) == 1 else np.unique(np.concatenate(touched))
-        if self.rule.below:
-            # Not yet judged: woken at its start by what `_number` wrote into wake_ms.
-            rows = rows[self._start_ms[rows] <= time_ms]
-        values = self._now.values(rows) if self._now is not None else self._value_of(rows)
-        if self._history is not None:
-            values = self._history.compare(rows, values, time_ms)
-        changed, was, unknown = self.levels.judge(rows, values, time_ms)
-        said = [
-            self._transition(row, old, time_ms, for_want=for_want)
-            for row, old, for_want in zip(changed.tolist(), was.tolist(), unknown.tolist(), strict=True)
-        ]
-        return sorted(said, key=lambda transition: tuple(map(str, transition.key)))
+        if self._outlook is not None and self._outlook.next_ms <= time_ms:
+            touched.append(self._learn(self._outlook, time_ms))
+        return touched[0] if len(touched) == 1 else np.unique(np.concatenate(touched))
+
+    def _learn(self, outlook: Outlook, time_ms: int) -> Int64:
+        """Show the values of all series to the outlook: what it says of any may be another from now on."""
+        everything = np.arange(len(self.keys))
+        outlook.learn(self._value_of(everything), time_ms)
+        return everything
 
     def _value_of(self, rows: Int64) -> Any:
+        if self._now is not None:
+            return self._now.values(rows)
         assert self._window is not None
         return self._window.values(rows)
 
@@ -142,6 +163,8 @@ class RuleJudge:
         self.levels.grow(size)
         if self._history is not None:
             self._history.grow(size, time_ms)
+        if self._outlook is not None:
+            self._outlook.begin(size, time_ms)
         if self.rule.below:
             self._schedule(entering, panes)
         touched = [_NOBODY, *entering]
@@ -225,6 +248,8 @@ class RuleJudge:
             "waiting": [pane.state() for panes in self._waiting.values() for pane in panes],
             "inside": [pane.state() for _, _, pane in self._inside],
             "things": self._now.state() if self._now is not None else {},
+            "outlook": self._outlook.state(len(self.keys)) if self._outlook is not None else None,
+            "memory": self._window.state() if isinstance(self._window, Firsts | Staffing) else None,
             "history": self._history.state() if self._history is not None else None,
             "matcher": self._matcher.state() if self._matcher is not None else None,
         }
@@ -247,6 +272,10 @@ class RuleJudge:
         for pane in map(Partial.of, state["inside"]):
             self._enter([pane], pane.end_ms)
         self.levels.restore(state["levels"])
+        if self._outlook is not None:
+            self._outlook.restore(state["outlook"])
+        if isinstance(self._window, Firsts | Staffing):
+            self._window.restore(state["memory"])
         for pane in map(Partial.of, state["waiting"]):
             self._waiting.setdefault(self._due_ms(pane), []).append(pane)
         self._ends = sorted(self._waiting)

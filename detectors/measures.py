@@ -7,23 +7,26 @@ from dataclasses import replace
 
 from detectors.compound import Scope, read_growth, read_ratio, read_unmatched
 from detectors.conditions import read_field, read_where
+from detectors.measures_ahead import KEYS as AHEAD
+from detectors.measures_ahead import read_ahead
 from detectors.places import Place, describe, quoted, suggest
 from detectors.rules import Kind, Measure
 from detectors.vocabulary import FieldType, Stream
 
 OF_A_FIELD = {"sum": Kind.SUM, "mean": Kind.MEAN, "max": Kind.MAX, "distinct": Kind.DISTINCT}
-NOW = {"count": Kind.NOW_COUNT, "sum": Kind.NOW_SUM, "distinct": Kind.NOW_DISTINCT}
+NOW = {"count": Kind.NOW_COUNT, "sum": Kind.NOW_SUM, "distinct": Kind.NOW_DISTINCT, "share": Kind.NOW_SHARE}
 NEEDS_NUMBERS = {Kind.SUM, Kind.MEAN, Kind.MAX, Kind.NOW_SUM, Kind.QUANTILE}
-MEASURES = ("count", *OF_A_FIELD, "share", "now", "quantile", "ratio", "growth", "unmatched")
+MEASURES = ("count", *OF_A_FIELD, "share", "now", "quantile", "ratio", "growth", "unmatched", *AHEAD)
 _BESIDE = {
-    "now": ("field",),
+    "now": ("field", "of"),
     "quantile": ("q",),
     "ratio": ("per",),
     "growth": ("against",),
     "unmatched": ("in", "on", "within"),
+    **AHEAD,
 }
 # Named in the contract, and computed by a later version: a rule that asks for one is refused, not misread.
-NOT_YET = ("unusual", "overdue", "silent", "forecast", "service_level_ahead")
+NOT_YET = ("overdue", "silent")
 
 
 _FORMS = {
@@ -33,6 +36,11 @@ _FORMS = {
     "ratio": "{ratio: {of: {…}, to: {…}}}",
     "growth": "{growth: count, against: 7d}",
     "unmatched": "{unmatched: share, in: {stream: complaints}, on: customer, within: 30m}",
+    "unusual": "{unusual: count}",
+    "forecast": "{forecast: count, ahead: 15m}",
+    "drop": "{drop: count, against: 28d}",
+    "new": "{new: FIELD, within: 30d}",
+    "service_level_ahead": "{service_level_ahead: 15m, within: 20s}",
 }
 
 
@@ -50,12 +58,13 @@ def read_measure(place: Place, scope: Scope) -> Measure | None:
         operand.refuse(_not_yet(name), at_key=True)
         return None
     readers: Mapping[str, Callable[[], Measure | None]] = {
-        "now": lambda: _read_now(operand, entries.get("field"), stream),
+        "now": lambda: _read_now(operand, entries, stream),
         "share": lambda: _read_share(operand, stream),
         "quantile": lambda: _read_quantile(operand, entries.get("q"), stream),
         "ratio": lambda: read_ratio(operand, entries.get("per"), scope, read_measure),
         "growth": lambda: read_growth(operand, entries.get("against"), scope, read_measure),
         "unmatched": lambda: read_unmatched(operand, entries, scope),
+        **{ahead: lambda: read_ahead(name, entries, scope, read_measure) for ahead in AHEAD},
     }
     if name in readers:
         return readers[name]()
@@ -120,13 +129,22 @@ def _read_quantile(place: Place, part: Place | None, stream: Stream) -> Measure 
     return None if measure is None or q is None else replace(measure, q=q)
 
 
-def _read_now(place: Place, field: Place | None, stream: Stream) -> Measure | None:
+def _read_now(place: Place, entries: Mapping[str, Place], stream: Stream) -> Measure | None:
     if stream.thing is None:
         place.refuse(f'stream {stream.name} has no things whose latest state could be followed: no "now"', at_key=True)
     name = place.choice(NOW, "now measure")
     if name is None:
         return None
-    kind = NOW[name]
+    kind, field, of = NOW[name], entries.get("field"), entries.get("of")
+    if kind is Kind.NOW_SHARE:
+        if field is not None:
+            field.refuse('"now: share" takes no field: write {now: share, of: WHERE}', at_key=True)
+        if of is None:
+            place.refuse('"now: share" needs to know of what: write {now: share, of: WHERE}')
+            return None
+        return replace(_read_share(of, stream), kind=kind)
+    if of is not None:
+        of.refuse(f'"now: {name}" takes no "of": only "now: share" does', at_key=True)
     if kind is Kind.NOW_COUNT:
         if field is not None:
             field.refuse('"now: count" counts things, it takes no field', at_key=True)

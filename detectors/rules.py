@@ -39,7 +39,10 @@ class Condition:
 
 
 class Kind(Enum):
-    """What a measure computes. `NOW_*` follow the latest state of things, the others run over a window."""
+    """What a measure computes: over a window, `NOW_*` over the latest state of things, the last out of another measure.
+
+    Those look back on the values another measure had (`Measure.base`), or carry them on.
+    """
 
     COUNT = "count"
     SUM = "sum"
@@ -50,6 +53,7 @@ class Kind(Enum):
     NOW_COUNT = "now count"
     NOW_SUM = "now sum"
     NOW_DISTINCT = "now distinct"
+    NOW_SHARE = "now share"
     QUANTILE = "quantile"
     RATIO = "ratio"
     GROWTH = "growth"
@@ -57,11 +61,16 @@ class Kind(Enum):
     UNMATCHED_SHARE = "unmatched share"
     UNMATCHED_TOTAL = "unmatched total"
     MOMENTS = "moments"  # not a measure of a rule: what a source tells of each side of an `UNMATCHED_*`
+    NEW = "new"
+    UNUSUAL = "unusual"
+    FORECAST = "forecast"
+    DROP = "drop"
+    SERVICE_LEVEL_AHEAD = "service level ahead"
 
     @property
     def is_now(self) -> bool:
         """Whether the measure follows the latest state of things instead of a window of events."""
-        return self in (Kind.NOW_COUNT, Kind.NOW_SUM, Kind.NOW_DISTINCT)
+        return self in (Kind.NOW_COUNT, Kind.NOW_SUM, Kind.NOW_DISTINCT, Kind.NOW_SHARE)
 
     @property
     def is_unmatched(self) -> bool:
@@ -82,8 +91,9 @@ class Part:
 class Measure:
     """What is computed: `field` for all but the counts, `matching` for `share` alone.
 
-    A ratio is `of` ÷ `to` × `per`; a growth is that of `base`, against its value `span_ms` ago. An unmatched event is
-    one of which no event of `to` with the same `field` lies within `span_ms`.
+    A ratio is `of` ÷ `to` × `per`; a growth is that of `base`, against its value `span_ms` ago; so `unusual`, `drop`
+    and `new` look back on its values, and `forecast` carries them on. An unmatched event is one of which no event of
+    `to` with the same `field` lies within `span_ms`. A service level ahead is that of the agents of `to`.
     """
 
     kind: Kind
@@ -96,6 +106,9 @@ class Measure:
     base: Measure | None = None
     span_ms: int = 0
     places: bool = True  # whether the keys of the events counted make series of the rule
+    low: bool = False  # whether the unusually low is asked for, not the high
+    offset_ms: int = 0  # what the hours and weekdays of an unusual are ahead of UTC
+    within_ms: int = 0  # how soon a call is to be answered
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +134,7 @@ class Rule:
     levels: tuple[tuple[str, float], ...]
     title: Mapping[str, str]
     where: tuple[Condition, ...] = ()
+    excepted: tuple[Condition, ...] = ()  # events that match all of it are left out; empty leaves out none
     by: tuple[str, ...] = ()
     window_ms: int = 300_000
     hop_ms: int = 10_000
@@ -155,6 +169,8 @@ class Rule:
             return replace(self, measure=measure.base).sides
         if measure.kind is Kind.RATIO:
             return tuple(side for part in (measure.of, measure.to) if part for side in self._side_of(part).sides)
+        if measure.kind is Kind.SERVICE_LEVEL_AHEAD and measure.to is not None:
+            return self._staffed(measure.to)
         if measure.kind.is_unmatched and measure.to is not None:
             placed = measure.kind is Kind.UNMATCHED_TOTAL
             found = Measure(Kind.MOMENTS, measure.field, places=placed)
@@ -164,11 +180,24 @@ class Rule:
                     self,
                     stream=measure.to.stream,
                     where=measure.to.where,
+                    excepted=(),
                     measure=found,
                     by=self.by if placed else (),
                 ),
             )
         return (self,)
+
+    def _staffed(self, agents: Part) -> tuple[Rule, ...]:
+        """Give calls, talk times, wrap-up times and the agents at work, in the order of `detectors.staffing`."""
+        answered = replace(self, where=(*self.where, Condition("outcome", Op.IN, ("answered",))))
+        return (
+            replace(self, measure=Measure(Kind.COUNT)),
+            replace(answered, measure=Measure(Kind.MEAN, "talk_s")),
+            replace(answered, measure=Measure(Kind.MEAN, "wrap_s")),
+            replace(
+                self, stream=agents.stream, where=agents.where, excepted=(), measure=agents.measure or self.measure
+            ),
+        )
 
     def _side_of(self, part: Part) -> Rule:
         """Give one side of a ratio as a rule of its own; the rule's `where` holds on both."""

@@ -34,6 +34,7 @@ SAYS: Mapping[str, str] = {
     "title": "What people call it, in both languages.",
     "stream": "Which events it reads.",
     "where": "Which of them count; all conditions must hold.",
+    "except": "Events that match all of it are left out.",
     "measure": "What is computed.",
     "by": "The fields that tell the series apart.",
     "window": "How far back the measure looks; a multiple of hop. Default 5m.",
@@ -129,6 +130,7 @@ def _rule(streams: Mapping[str, Stream]) -> Schema:
         "title": _ref("texts"),
         "stream": {"enum": list(streams)},
         "where": {"type": "object"},
+        "except": {"type": "object"},
         "measure": {"anyOf": [{"const": "count"}, {"type": "object"}]},
         "by": {"type": "array", "uniqueItems": True},
         **dict.fromkeys(("window", "hop", "for", "clear_for", "unknown_after"), duration),
@@ -156,6 +158,7 @@ def _if_stream(name: str, stream: Stream) -> Schema:
         "then": {
             "properties": {
                 "where": _ref(f"where {name}"),
+                "except": {"allOf": [_ref(f"where {name}")], "minProperties": 1},
                 "measure": _ref(f"measure {name}"),
                 "by": {"items": {"enum": list(stream.fields)}},
             }

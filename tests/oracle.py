@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from fractions import Fraction
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from detectors.rules import Condition, Kind, Op, Rule
-from tests import oracle_windows
+from tests import oracle_ahead, oracle_windows
 
 Event = Mapping[str, Any]
 THINGS = {"network": "element", "cases": "case", "agents": "agent"}
@@ -52,8 +53,26 @@ def match(conditions: Sequence[Condition], event: Event) -> bool:
     return all(holds(condition, event) for condition in conditions)
 
 
+def chosen(rule: Rule, event: Event) -> bool:
+    return match(rule.where, event) and not (rule.excepted and match(rule.excepted, event))
+
+
 def key_of(rule: Rule, event: Event) -> tuple[Any, ...]:
     return tuple("" if event.get(field) is None else event[field] for field in rule.by)
+
+
+def latest_at(rule: Rule, key: tuple[Any, ...], events: Sequence[Event], t: int) -> float | None:
+    """Give the value of one series of a `now` rule at boundary t."""
+    kind, field = rule.measure.kind, rule.measure.field or ""
+    latest: dict[str, Event] = {}
+    for event in sorted((e for e in events if e["time"] < t), key=lambda e: (e["time"], e["id"])):
+        latest[event[THINGS[rule.stream]]] = event
+    there = [e for e in latest.values() if key_of(rule, e) == key and chosen(rule, e)]
+    values = [e[field] for e in there if e.get(field) is not None]
+    if kind is Kind.NOW_SHARE:
+        return sum(match(rule.measure.matching, e) for e in there) / len(there) if there else None
+    return {Kind.NOW_COUNT: len(there), Kind.NOW_SUM: math.fsum(values) if kind is Kind.NOW_SUM else 0,
+            Kind.NOW_DISTINCT: len(set(values))}[kind]  # fmt: skip
 
 
 def value_at(rule: Rule, key: tuple[Any, ...], events: Sequence[Event], t: int) -> float | None:
@@ -63,15 +82,9 @@ def value_at(rule: Rule, key: tuple[Any, ...], events: Sequence[Event], t: int) 
         return oracle_windows.value_at(rule, key, events, t)
     events = [e for e in events if e["stream"] == rule.stream]
     if kind.is_now:
-        latest: dict[str, Event] = {}
-        for event in sorted((e for e in events if e["time"] < t), key=lambda e: (e["time"], e["id"])):
-            latest[event[THINGS[rule.stream]]] = event
-        there = [e for e in latest.values() if key_of(rule, e) == key and match(rule.where, e)]
-        values = [e[field] for e in there if e.get(field) is not None]
-        return {Kind.NOW_COUNT: len(there), Kind.NOW_SUM: math.fsum(values) if kind is Kind.NOW_SUM else 0,
-                Kind.NOW_DISTINCT: len(set(values))}[kind]  # fmt: skip
+        return latest_at(rule, key, events, t)
     there = [e for e in events if t - rule.window_ms <= e["time"] < t and key_of(rule, e) == key]
-    there = [e for e in there if match(rule.where, e)]
+    there = [e for e in there if chosen(rule, e)]
     values = [e[field] for e in there if e.get(field) is not None]
     if kind is Kind.COUNT:
         return len(there)
@@ -122,12 +135,34 @@ def level_of(rule: Rule, value: float, t: int, *, hold: bool) -> int:
     return reached
 
 
+def past_in(rule: Rule, key: tuple[Any, ...], first: int, events: Sequence[Event]) -> Any:
+    """Give what knows the values of one series of a rule that is judged against its past; None for the others."""
+    if rule.measure.kind not in oracle_ahead.KINDS:
+        return None
+    begin = first // rule.hop_ms * rule.hop_ms + rule.hop_ms
+    if rule.measure.kind is Kind.SERVICE_LEVEL_AHEAD:
+        agents = beginnings(rule.sides[3], events).get(key)
+        return oracle_ahead.ServiceLevels(
+            rule, begin, lambda side, t: value_at(rule.sides[side], key, events, t), agents
+        )
+    base = replace(rule, measure=rule.measure.base or rule.measure)
+    own = [e for e in events if e["stream"] == rule.stream and key_of(rule, e) == key and chosen(rule, e)]
+    return oracle_ahead.past_of(rule, own, begin, lambda t: value_at(base, key, events, t))
+
+
 def beginnings(rule: Rule, events: Sequence[Event]) -> dict[tuple[Any, ...], int]:
     """Give every series with the time of its first event."""
     first: dict[tuple[Any, ...], int] = {}
+    if rule.measure.kind is Kind.SERVICE_LEVEL_AHEAD:
+        calls, agents = beginnings(rule.sides[0], events), beginnings(rule.sides[3], events)
+        return {
+            key: min(calls.get(key, agents.get(key, 0)), agents.get(key, calls.get(key, 0))) for key in calls | agents
+        }
+    if rule.measure.kind in oracle_ahead.KINDS:
+        return beginnings(replace(rule, measure=rule.measure.base or rule.measure), events)
     for one, shift in oracle_windows.counted(rule):
         for event in events:
-            if event["stream"] == one.stream and (one.measure.kind.is_now or match(one.where, event)):
+            if event["stream"] == one.stream and (one.measure.kind.is_now or chosen(one, event)):
                 key = key_of(rule, event)
                 first[key] = min(first.get(key, event["time"] + shift), event["time"] + shift)
     return first
@@ -145,11 +180,12 @@ def transitions(rules: Sequence[Rule], arrived: Sequence[Event], lateness: int, 
         hop = rule.hop_ms
         for key, first in beginnings(rule, events).items():
             begin = -(-(first + rule.window_ms) // hop) * hop if rule.below else first // hop * hop + hop
+            past = past_in(rule, key, first, events)
             entered: dict[int, int] = {}
             held: dict[int, int] = {}
             level, started, known, ends = 0, 0, None, last // hop * hop + hop + drain
             for t in range(begin, ends + 1, hop):
-                value = value_at(rule, key, events, t)
+                value = value_at(rule, key, events, t) if past is None else past.at(t)
                 was, reason = level, ""
                 if value is not None:
                     known = t

@@ -65,7 +65,7 @@ def counted(rule: Rule) -> list[tuple[Rule, int]]:
 
 def counterparts(rule: Rule) -> Rule:
     assert rule.measure.to is not None
-    return replace(rule, stream=rule.measure.to.stream, where=rule.measure.to.where)
+    return replace(rule, stream=rule.measure.to.stream, where=rule.measure.to.where, excepted=())
 
 
 def value_at(rule: Rule, key: Key, events: Sequence[Event], t: int) -> float | None:

@@ -47,7 +47,9 @@ def as_yaml(rules: Sequence[Rule]) -> str:
         measure: Any = kind.value if kind is Kind.COUNT else {kind.value: field}
         if kind is Kind.SHARE:
             measure = {"share": as_where(rule.measure.matching)}
-        if kind.is_now:
+        if kind is Kind.NOW_SHARE:
+            measure = {"now": "share", "of": as_where(rule.measure.matching)}
+        elif kind.is_now:
             measure = {"now": kind.value.removeprefix("now ")} | ({"field": field} if field else {})
         one: dict[str, Any] = {
             "id": rule.id,

@@ -99,7 +99,33 @@ MEASURES = {
         Kind.SHARE,
         matching=(Condition("outcome", Op.IN, ("abandoned",)), Condition("wait_s", Op.GT, (5.0,))),
     ),
+    "stream: calls\nmeasure: {unusual: count}": Measure(Kind.UNUSUAL, base=Measure(Kind.COUNT)),
+    'stream: calls\nmeasure: {unusual: {mean: wait_s}, side: low, offset: "-03:30"}': Measure(
+        Kind.UNUSUAL, base=Measure(Kind.MEAN, "wait_s"), low=True, offset_ms=-12_600_000
+    ),
+    "stream: calls\nmeasure: {forecast: count, ahead: 15m}": Measure(
+        Kind.FORECAST, base=Measure(Kind.COUNT), span_ms=900_000
+    ),
+    "stream: shipments\nwindow: 7d\nhop: 1d\nmeasure: {drop: count, against: 28d}": Measure(
+        Kind.DROP, base=Measure(Kind.COUNT), span_ms=28 * 86_400_000
+    ),
+    "stream: complaints\nmeasure: {new: reason, within: 30d}": Measure(
+        Kind.NEW, base=Measure(Kind.DISTINCT, "reason"), span_ms=30 * 86_400_000
+    ),
+    "stream: calls\nwhere: {queue: a, line: b}\nmeasure: {service_level_ahead: 15m, within: 20s}": Measure(
+        Kind.SERVICE_LEVEL_AHEAD,
+        to=Part(
+            "agents",
+            (Condition("state", Op.IN, ("ready", "talking", "wrap")), Condition("queue", Op.IN, ("a",))),
+            Measure(Kind.NOW_COUNT),
+        ),
+        span_ms=900_000,
+        within_ms=20_000,
+    ),
     "stream: agents\nmeasure: {now: count}": Measure(Kind.NOW_COUNT),
+    "stream: agents\nmeasure: {now: share, of: {state: talking}}": Measure(
+        Kind.NOW_SHARE, matching=(Condition("state", Op.IN, ("talking",)),)
+    ),
     "stream: network\nmeasure: {now: sum, field: users}": Measure(Kind.NOW_SUM, "users"),
     "stream: network\nmeasure: {field: outlet, now: distinct}": Measure(Kind.NOW_DISTINCT, "outlet"),
     "stream: calls\nmeasure: {quantile: wait_s, q: 0.95}": Measure(Kind.QUANTILE, "wait_s", q=0.95),

@@ -19,7 +19,7 @@ TITLE = {"en": "t", "zh": "t"}
 HOP = 1000
 KINDS = (
     *(Kind.COUNT, Kind.SUM, Kind.MEAN, Kind.MAX, Kind.SHARE, Kind.DISTINCT),
-    *(Kind.NOW_COUNT, Kind.NOW_SUM, Kind.NOW_DISTINCT),
+    *(Kind.NOW_COUNT, Kind.NOW_SUM, Kind.NOW_DISTINCT, Kind.NOW_SHARE),
 )
 """The measures of this file; the others have their own, with streams that try them."""
 
@@ -114,7 +114,7 @@ def rules(draw: st.DrawFn, id_: str = "r") -> Rule:
     if kind.is_now and draw(st.booleans()):
         where = (*where, Condition("state", Op.IN, ("down", "degraded")))
     below = draw(st.booleans())
-    scale = 0.2 if kind is Kind.SHARE else draw(st.sampled_from([0.5, 1.0, 3.0, 10.0]))
+    scale = 0.2 if kind in (Kind.SHARE, Kind.NOW_SHARE) else draw(st.sampled_from([0.5, 1.0, 3.0, 10.0]))
     thresholds = [scale * step for step in draw(st.sampled_from([(1,), (1, 2), (1, 2, 4)]))]
     if below:
         thresholds.reverse()
@@ -123,10 +123,11 @@ def rules(draw: st.DrawFn, id_: str = "r") -> Rule:
     return Rule(
         id=id_,
         stream=stream,
-        measure=Measure(kind, field, shares[stream] if kind is Kind.SHARE else ()),
+        measure=Measure(kind, field, shares[stream] if kind in (Kind.SHARE, Kind.NOW_SHARE) else ()),
         levels=tuple(zip(("yellow", "orange", "red"), thresholds, strict=False)),
         title=TITLE,
         where=where,
+        excepted=draw(wheres),
         by=draw(st.sampled_from([(), ("region",), (*(("region", "queue") if stream == "calls" else ("region",)),)])),
         window_ms=draw(st.sampled_from([1, 2, 5, 12])) * hop,
         hop_ms=hop,
@@ -192,13 +193,20 @@ def dense_rule(random: Random) -> Rule:
     field = numeric[stream] if kind in (Kind.SUM, Kind.MEAN, Kind.MAX, Kind.NOW_SUM) else None
     field = distincts[stream] if kind in (Kind.DISTINCT, Kind.NOW_DISTINCT) else field
     below = random.random() < 0.4
-    top = {Kind.SHARE: 0.7, Kind.MEAN: 12, Kind.MAX: 25, Kind.DISTINCT: 6, Kind.NOW_DISTINCT: 3}.get(kind, 8)
+    top = {
+        Kind.SHARE: 0.7,
+        Kind.NOW_SHARE: 0.7,
+        Kind.MEAN: 12,
+        Kind.MAX: 25,
+        Kind.DISTINCT: 6,
+        Kind.NOW_DISTINCT: 3,
+    }.get(kind, 8)
     thresholds = [top * part for part in (0.3, 0.6, 0.9)]
     hop = random.choice([1000, 2500])
     return Rule(
         id="r",
         stream=stream,
-        measure=Measure(kind, field, shares[stream] if kind is Kind.SHARE else ()),
+        measure=Measure(kind, field, shares[stream] if kind in (Kind.SHARE, Kind.NOW_SHARE) else ()),
         levels=tuple(zip(("yellow", "orange", "red"), reversed(thresholds) if below else thresholds, strict=True)),
         title=TITLE,
         where=(Condition("state", Op.IN, ("down", "degraded")),) if kind.is_now else (),
