@@ -9,6 +9,9 @@ UNIT_MS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 DURATION_MS_MAX = 3_650 * UNIT_MS["d"]
 """Ten years: longer is a slip of the hand, and sums of times must stay within 64 bits."""
 
+FOREVER = 1 << 62
+"""A time that never comes."""
+
 _DURATION = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,15})?)(ms|s|m|h|d)", re.ASCII)
 
 
