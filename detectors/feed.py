@@ -17,6 +17,7 @@ from detectors.batch import Column, EventBatch, Int64, UInt64
 from detectors.codes import combine
 from detectors.partial import Array, Partial, Things, latest_things, merge, reduce_events, unique_pairs
 from detectors.rules import Kind, Rule
+from detectors.steps import STEP, UNTIL, roles_of
 from detectors.transition import Key
 from detectors.vocabulary import Stream
 from detectors.where import matches
@@ -102,7 +103,7 @@ class Feeder:
         rule = self.rule
         wanted = matches(rule.where, self._stream.fields, batch)
         ends = (batch.time_ms // rule.hop_ms + 1) * rule.hop_ms
-        if rule.measure.kind.is_now:
+        if rule.measure.kind.places_things:
             # What a thing is *not* any more counts too, so nothing is left out here.
             chosen = np.arange(len(batch))
             matched = np.ones(len(batch), np.bool_) if wanted is None else wanted
@@ -127,7 +128,7 @@ class Feeder:
 
     def _part(self, end: int, chosen: _Chosen, table: SeriesTable) -> Partial:
         batch, events, rows = chosen.batch, chosen.events, chosen.rows
-        if self.rule.measure.kind.is_now:
+        if self.rule.measure.kind.places_things:
             columns: dict[str, Array] = {"first_ms": batch.time_ms[events]} if self.rule.below else {}
             groups, places = np.unique(rows, return_inverse=True)
             keys = [table.keys[row] for row in groups.tolist()]
@@ -148,6 +149,8 @@ class Feeder:
         columns: dict[str, Array] = {"count": np.ones(len(events), np.int64)}
         if self.rule.below:
             columns["first_ms"] = batch.time_ms[events]
+        if measure.kind is Kind.SILENT:
+            columns["last_ms"] = batch.time_ms[events]
         if measure.kind is Kind.SHARE:
             hit = matches(measure.matching, self._stream.fields, batch)
             columns["hits"] = columns["count"] if hit is None else hit[events].astype(np.int64)
@@ -171,6 +174,10 @@ class Feeder:
             numbers = _numbers(batch.columns[measure.field or ""])[events]
         if measure.kind is Kind.NOW_DISTINCT:
             values = _codes(batch.columns[measure.field or ""])[events]
+        if measure.clock is not None:
+            values = roles_of(measure.clock, _codes(batch.columns[STEP])[events])
+            if UNTIL in batch.columns:
+                numbers = _numbers(batch.columns[UNTIL])[events]
         things = Things(
             _codes(batch.columns[self._stream.thing or ""])[events],
             batch.time_ms[events],
@@ -179,8 +186,9 @@ class Feeder:
             chosen.matched[events],
             numbers,
             values,
+            every=measure.clock is not None,
         )
-        return latest_things([(things, np.arange(size))])
+        return things if things.every else latest_things([(things, np.arange(size))])
 
     def state(self) -> list[Any]:
         """Write the open panes down, each merged into one partial."""
@@ -201,8 +209,10 @@ def fields_of(rule: Rule, stream: Stream) -> Mapping[str, bool]:
     fields = {condition.field: False for condition in (*rule.where, *rule.measure.matching)}
     fields |= dict.fromkeys(rule.by, True)
     kind = rule.measure.kind
-    if kind.is_now and stream.thing is not None:
+    if kind.places_things and stream.thing is not None:
         fields[stream.thing] = True
+    if kind.is_overdue:
+        fields |= {STEP: True} | ({UNTIL: fields.get(UNTIL, False)} if UNTIL in stream.fields else {})
     if rule.measure.field is not None:
         fields[rule.measure.field] = fields.get(rule.measure.field, False) or kind in (Kind.DISTINCT, Kind.NOW_DISTINCT)
     return fields

@@ -1,7 +1,8 @@
 """The judge: partials of all source partitions become values at boundaries, and values become levels.
 
 A rule is judged only at boundaries where something can change: a pane enters or leaves a window, a hold runs out, a
-series begins. Between them values stand still, and the levels say themselves when they would not.
+series begins, or a value that moves by itself (of a clock) comes to where it matters. Between them nothing happens, and
+the levels and the clocks say themselves when it would.
 """
 
 from __future__ import annotations
@@ -13,9 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from detectors.batch import Int64
+from detectors.batch import Float64, Int64
+from detectors.durations import FOREVER
 from detectors.latest import LatestStates
-from detectors.levels import FOREVER, Levels
+from detectors.levels import Levels
+from detectors.moving import moving_of
 from detectors.partial import Partial, merge
 from detectors.rules import Rule
 from detectors.transition import Key, Transition
@@ -34,7 +37,9 @@ class RuleJudge:
         self.judged_ms = _NEVER
         self._rows: dict[Key, int] = {}
         self._now = LatestStates(rule.measure.kind) if rule.measure.kind.is_now else None
-        self._window = None if self._now is not None else window_of(rule.measure, rule.min_events)
+        self._moving = moving_of(rule)
+        self._follows = self._now if self._moving is None else self._moving  # what follows states, and no window
+        self._window = None if self._follows is not None else window_of(rule.measure, rule.min_events)
         self._names = ("green", *(name for name, _ in rule.levels))
         self._start_ms = np.zeros(0, np.int64)  # `below`: the first boundary a whole window after the first event
         self._waiting: dict[int, list[Partial]] = {}
@@ -59,7 +64,7 @@ class RuleJudge:
 
     @property
     def _waking_ms(self) -> int:
-        """The next boundary at which a hold runs out or a series begins."""
+        """The next boundary at which a hold runs out, a clock matters or a series begins."""
         return int(self.levels.wake_ms.min()) if len(self.levels.wake_ms) else FOREVER
 
     @property
@@ -91,15 +96,20 @@ class RuleJudge:
         if self.rule.below:
             # Not yet judged: woken at its start by what `_number` wrote into wake_ms.
             rows = rows[self._start_ms[rows] <= time_ms]
-        values = self._now.values(rows) if self._now is not None else self._value_of(rows)
-        changed, was, unknown = self.levels.judge(rows, values, time_ms)
+        changed, was, unknown = self.levels.judge(rows, self._values_at(rows, time_ms), time_ms)
+        if self._moving is not None:
+            self.levels.wake_ms[rows] = np.minimum(self.levels.wake_ms[rows], self._moving.wake(rows, time_ms))
         said = [
             self._transition(row, old, time_ms, for_want=for_want)
             for row, old, for_want in zip(changed.tolist(), was.tolist(), unknown.tolist(), strict=True)
         ]
         return sorted(said, key=lambda transition: tuple(map(str, transition.key)))
 
-    def _value_of(self, rows: Int64) -> Any:
+    def _values_at(self, rows: Int64, time_ms: int) -> Float64:
+        if self._moving is not None:
+            return self._moving.values(rows, time_ms)
+        if self._now is not None:
+            return self._now.values(rows)
         assert self._window is not None
         return self._window.values(rows)
 
@@ -109,14 +119,21 @@ class RuleJudge:
         self.levels.grow(size)
         if self.rule.below:
             self._schedule(rows, pane)
-        if self._now is not None:
-            self._now.grow(size)
-            return np.unique(np.concatenate((rows, self._now.enter(rows, pane))))
+        if self._follows is not None:
+            self._follows.grow(size)
+            return np.unique(np.concatenate((rows, self._follows.enter(rows, pane))))
         assert self._window is not None
         self._window.grow(size)
         self._window.enter(rows, pane)
         self._inside.append((pane.end_ms + self.rule.window_ms, rows, pane))
         return rows
+
+    def _wake_all(self) -> None:
+        """Judge every series at the next boundary: its calendar may be another than when its state was written."""
+        next_ms = self.judged_ms + self.rule.hop_ms
+        wake_ms = self.levels.wake_ms[: len(self.keys)]
+        begun = self._start_ms[: len(self.keys)] <= next_ms if self.rule.below else np.ones(len(self.keys), np.bool_)
+        wake_ms[begun] = np.minimum(wake_ms[begun], next_ms)
 
     def _number(self, key: Key) -> int:
         row = self._rows.get(key)
@@ -155,8 +172,12 @@ class RuleJudge:
 
     def series(self) -> Iterator[tuple[Key, str, float]]:
         """Give every series with its level and its last value (NaN = unknown)."""
+        values = self.levels.value[: len(self.keys)]
+        if self._moving is not None:  # judged only where it mattered, but it has moved since
+            moved = self._moving.values(np.arange(len(self.keys)), self.judged_ms)
+            values = np.where(np.isnan(values), values, moved)
         for row, key in enumerate(self.keys):
-            yield key, self._names[int(self.levels.rank[row])], float(self.levels.value[row])
+            yield key, self._names[int(self.levels.rank[row])], float(values[row])
 
     def endings(self) -> list[Transition]:
         """End every level at the next boundary, for want of a value: what is said if the rule is judged no longer."""
@@ -184,7 +205,7 @@ class RuleJudge:
             "levels": self.levels.state(len(self.keys)),
             "waiting": [pane.state() for panes in self._waiting.values() for pane in panes],
             "inside": [pane.state() for _, _, pane in self._inside],
-            "things": self._now.state() if self._now is not None else {},
+            "things": self._follows.state() if self._follows is not None else {},
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -193,14 +214,16 @@ class RuleJudge:
             self._number(tuple(key))
         self.judged_ms = state["judged_ms"]
         self._start_ms = state["start_ms"].copy()
-        if self._now is not None:
-            self._now.grow(len(self.keys))
-            self._now.restore(state["things"])
+        if self._follows is not None:
+            self._follows.grow(len(self.keys))
+            self._follows.restore(state["things"])
         if self._window is not None:
             self._window.grow(len(self.keys))
         for pane in map(Partial.of, state["inside"]):
             self._enter(pane)
         self.levels.restore(state["levels"])
+        if self._moving is not None:
+            self._wake_all()
         for pane in map(Partial.of, state["waiting"]):
             self._waiting.setdefault(pane.end_ms, []).append(pane)
         self._ends = sorted(self._waiting)

@@ -26,6 +26,7 @@ _COMBINE: Mapping[str, np.ufunc] = {
     "hits": np.add,  # (n,) events that match the share's own condition
     "max": np.maximum,  # (n,) greatest value
     "first_ms": np.minimum,  # (n,) earliest event time
+    "last_ms": np.maximum,  # (n,) latest event time
 }
 
 _DENSE = 4  # series an event at which sorting the events becomes cheaper than a place for each series
@@ -36,15 +37,16 @@ DISTINCT_EXACT = 16_384
 
 @dataclass(frozen=True, slots=True)
 class Things:
-    """The latest event of each thing in a pane: parallel columns, one row a thing."""
+    """The latest event of each thing in a pane, or `every` one: parallel columns, one row an event."""
 
     code: npt.NDArray[np.uint64]
     time_ms: Int64
     ids: Sequence[str]  # the greatest wins a tie
     row: Int64  # into the partial's keys
     matched: npt.NDArray[np.bool_]
-    number: npt.NDArray[np.float64]  # the summed field, NaN = missing
-    value: npt.NDArray[np.uint64]  # the code of the counted field, 0 = missing
+    number: npt.NDArray[np.float64]  # the summed field, or the time a clock is extended to; NaN = missing
+    value: npt.NDArray[np.uint64]  # the code of the counted field, 0 = missing; or the event's role for a clock
+    every: bool = False  # a clock needs all steps, in their order, not the latest alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,7 @@ class Partial:
         told = None
         if things is not None:
             told = [things.code, things.time_ms, list(things.ids), things.row]
-            told += [things.matched, things.number, things.value]
+            told += [things.matched, things.number, things.value, things.every]
         return [self.rule, self.end_ms, list(self.keys), dict(self.columns), self.pairs, told]
 
     @classmethod
@@ -164,7 +166,8 @@ def merge(partials: Sequence[Partial]) -> Partial:
         )
     things = None
     if partials[0].things is not None:
-        things = latest_things([(p.things, row_of) for p, row_of in zip(partials, mapped, strict=True) if p.things])
+        of_all = [(p.things, row_of) for p, row_of in zip(partials, mapped, strict=True) if p.things]
+        things = all_things(of_all) if partials[0].things.every else latest_things(of_all)
     # Without columns (`now`) every key keeps its place; with them `groups` is 0 … len(keys) − 1, each key once.
     assert not columns or len(groups) == len(keys)
     return Partial(partials[0].rule, partials[0].end_ms, keys, columns, pairs, things)
@@ -197,4 +200,19 @@ def latest_things(parts: Iterable[tuple[Things, Int64]]) -> Things:
         np.array(matched, np.bool_),
         np.array(numbers, np.float64),
         np.array(values, np.uint64),
+    )
+
+
+def all_things(parts: Sequence[tuple[Things, Int64]]) -> Things:
+    """Put the events of several parts into one, in any order; rows are translated through the arrays given."""
+    told = [part for part, _ in parts]
+    return Things(
+        np.concatenate([part.code for part in told]),
+        np.concatenate([part.time_ms for part in told]),
+        [id_ for part in told for id_ in part.ids],
+        np.concatenate([row_of[part.row] for part, row_of in parts]),
+        np.concatenate([part.matched for part in told]),
+        np.concatenate([part.number for part in told]),
+        np.concatenate([part.value for part in told]),
+        every=True,
     )

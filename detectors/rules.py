@@ -7,7 +7,10 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from enum import Enum
+from fractions import Fraction
 from functools import cached_property
+
+from detectors.calendars import ALWAYS, Calendar
 
 Scalar = str | float | bool
 
@@ -36,7 +39,10 @@ class Condition:
 
 
 class Kind(Enum):
-    """What a measure computes. The first six run over a window, `NOW_*` over the latest state of things."""
+    """What a measure computes.
+
+    The first six run over a window, `NOW_*` over the latest state of things, the rest against the clock.
+    """
 
     COUNT = "count"
     SUM = "sum"
@@ -47,20 +53,56 @@ class Kind(Enum):
     NOW_COUNT = "now count"
     NOW_SUM = "now sum"
     NOW_DISTINCT = "now distinct"
+    OVERDUE_COUNT = "overdue count"
+    OVERDUE_LONGEST = "overdue longest"
+    SILENT = "silent"
 
     @property
     def is_now(self) -> bool:
         """Whether the measure follows the latest state of things instead of a window of events."""
         return self in (Kind.NOW_COUNT, Kind.NOW_SUM, Kind.NOW_DISTINCT)
 
+    @property
+    def is_overdue(self) -> bool:
+        """Whether the measure runs a clock for each thing."""
+        return self in (Kind.OVERDUE_COUNT, Kind.OVERDUE_LONGEST)
+
+    @property
+    def places_things(self) -> bool:
+        """Whether a thing counts in the series where its latest event places it, and so every event says something."""
+        return self.is_now or self.is_overdue
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """The clock an `overdue` measure runs for each thing: the steps that start and end it, and how long it may run.
+
+    A thing is overdue from `at` × its limit on. `limit_ms` is working time of the calendar.
+    """
+
+    begins: tuple[str, ...]
+    ends: tuple[str, ...]
+    limit_ms: int
+    at: float = 1.0
+    calendar: Calendar = ALWAYS
+
+    def due_after(self, limit_ms: int) -> int:
+        """Give the working time after which a thing with this limit is overdue: at × limit, reckoned in decimals.
+
+        >>> Clock(("opened",), ("closed",), 86_400_000, at=0.8).due_after(86_400_000)
+        69120000
+        """
+        return -int(-Fraction(str(self.at)) * limit_ms // 1)
+
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """What is computed: `field` for all but the counts, `matching` for `share` alone."""
+    """What is computed: `field` for all but the counts, `matching` for `share` alone, `clock` for `overdue`."""
 
     kind: Kind
     field: str | None = None
     matching: tuple[Condition, ...] = ()
+    clock: Clock | None = None
 
 
 @dataclass(frozen=True)  # no slots: the fingerprint is asked for with every partial, and kept
@@ -96,5 +138,10 @@ class Rule:
         """Name the arithmetic of this rule: state and partials of another fingerprint are not its own."""
         spoken = {"title", "summary", "action", "notify", "notice"}
         meaning = {name: value for name, value in asdict(self).items() if name not in spoken}
-        text = json.dumps(meaning, default=lambda value: value.value, sort_keys=True, ensure_ascii=False)
+        text = json.dumps(meaning, default=_plain, sort_keys=True, ensure_ascii=False)
         return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+
+
+def _plain(value: Kind | Op | Calendar) -> str:
+    """Name what JSON has no word for. A calendar by its name: next year's holidays are no other arithmetic."""
+    return value.name if isinstance(value, Calendar) else value.value

@@ -62,7 +62,7 @@ def split(partial: Partial, size_max: int) -> list[Partial]:
 
 def join(known: Partial, more: Partial) -> Partial:
     """Put two parts of one pane of one source partition together; what stands in both counts once."""
-    if more.things is None:  # of things the latest state is kept, however often it is told
+    if more.things is None:  # of things the latest state is kept, and a clock is told nothing new by a step told twice
         there = set(known.keys)
         more = select(more, np.array([row for row, key in enumerate(more.keys) if key not in there], np.int64))
     return merge([known, more])
@@ -99,6 +99,7 @@ def _chosen(things: Things, which: Int64) -> Things:
         things.matched[which],
         things.number[which],
         things.value[which],
+        things.every,
     )
 
 

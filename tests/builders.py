@@ -9,6 +9,7 @@ import numpy as np
 
 from detectors.batch import Column, EventBatch
 from detectors.codes import code_of
+from detectors.feed import Feeder, SeriesTable
 from detectors.gate import ACCEPTED
 from detectors.judge import Judge
 from detectors.monitor import Monitor
@@ -104,3 +105,11 @@ def reborn(rules: Sequence[Rule], monitor: Monitor, judge: Judge) -> tuple[Monit
     for rule, old in judge.rules.items():
         heir.rules[rule].restore(unpack(pack(old.state())))
     return other, heir
+
+
+def feeder_of(rule: Rule, events: Sequence[Mapping[str, Any]]) -> Feeder:
+    """Count events, all accepted, into the panes of one rule."""
+    feeder, table = Feeder(rule, STREAMS[rule.stream]), SeriesTable(rule.by)
+    columns = batch(rule.stream, events)
+    feeder.feed(columns, table.rows(columns), table)
+    return feeder

@@ -11,10 +11,11 @@ from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
-from detectors.rules import Condition, Kind, Op, Rule
+from detectors.calendars import Calendar
+from detectors.rules import Clock, Condition, Kind, Op, Rule
 
 Event = Mapping[str, Any]
-THINGS = {"network": "element", "cases": "case", "agents": "agent"}
+THINGS = {"network": "element", "cases": "case", "agents": "agent", "shipments": "shipment", "claims": "claim"}
 
 
 def accepted(events: Sequence[Event], lateness: int) -> list[Event]:
@@ -53,6 +54,45 @@ def key_of(rule: Rule, event: Event) -> tuple[Any, ...]:
     return tuple("" if event.get(field) is None else event[field] for field in rule.by)
 
 
+def working(calendar: Calendar, a: int, b: int) -> int:
+    """Count the working milliseconds from a to b."""
+    shifts = zip(calendar.starts.tolist(), calendar.ends.tolist(), strict=True)
+    return sum(max(0, min(b, end) - max(a, start)) for start, end in shifts)
+
+
+def beyond(clock: Clock, steps: Sequence[Event], t: int) -> int | None:
+    """Say by how many working ms a thing is overdue at t (below 0: not yet); None if its clock has not started."""
+    running: bool | None = None
+    elapsed = limit = last = 0
+    for now, step, until in [*((e["time"], e["step"], e.get("until")) for e in steps), (t, "", None)]:
+        if running:
+            elapsed += working(clock.calendar, last, now)
+        last = now
+        if step in clock.ends:
+            running = None
+        elif (step in clock.begins and running is None) or (step == "reopened" and step not in clock.begins):
+            running, elapsed, limit = True, 0, clock.limit_ms
+        elif running is None or step in clock.begins:
+            continue
+        elif step == "paused":
+            running = False
+        elif step == "resumed":
+            running = True
+        elif step == "extended" and until is not None:
+            limit = elapsed + working(clock.calendar, now, round(until * 1000))
+    return None if running is None else elapsed - math.ceil(Fraction(str(clock.at)) * limit)
+
+
+def overdue_at(rule: Rule, key: tuple[Any, ...], events: Sequence[Event], t: int) -> float:
+    assert rule.measure.clock is not None
+    steps: dict[str, list[Event]] = {}
+    for event in sorted((e for e in events if e["time"] < t), key=lambda e: (e["time"], e["id"])):
+        steps.setdefault(event[THINGS[rule.stream]], []).append(event)
+    here = [s for s in steps.values() if key_of(rule, s[-1]) == key and match(rule.where, s[-1])]
+    over = [ms for ms in (beyond(rule.measure.clock, s, t) for s in here) if ms is not None and ms >= 0]
+    return len(over) if rule.measure.kind is Kind.OVERDUE_COUNT else max(over, default=0) / 1000
+
+
 def value_at(rule: Rule, key: tuple[Any, ...], events: Sequence[Event], t: int) -> float | None:
     """Give the value of one series at boundary t; None is unknown."""
     kind, field = rule.measure.kind, rule.measure.field or ""
@@ -64,6 +104,11 @@ def value_at(rule: Rule, key: tuple[Any, ...], events: Sequence[Event], t: int) 
         values = [e[field] for e in there if e.get(field) is not None]
         return {Kind.NOW_COUNT: len(there), Kind.NOW_SUM: math.fsum(values) if kind is Kind.NOW_SUM else 0,
                 Kind.NOW_DISTINCT: len(set(values))}[kind]  # fmt: skip
+    if kind.is_overdue:
+        return overdue_at(rule, key, events, t)
+    if kind is Kind.SILENT:
+        own = [e["time"] for e in events if e["time"] < t and key_of(rule, e) == key and match(rule.where, e)]
+        return (t - max(own)) / 1000
     there = [e for e in events if t - rule.window_ms <= e["time"] < t and key_of(rule, e) == key]
     there = [e for e in there if match(rule.where, e)]
     values = [e[field] for e in there if e.get(field) is not None]
@@ -102,7 +147,7 @@ def transitions(rules: Sequence[Rule], arrived: Sequence[Event], lateness: int, 
     for number, rule in enumerate(rules):
         hop = rule.hop_ms
         own = [e for e in events if e["stream"] == rule.stream]
-        placed = [e for e in own if rule.measure.kind.is_now or match(rule.where, e)]
+        placed = [e for e in own if rule.measure.kind.places_things or match(rule.where, e)]
         for key in {key_of(rule, e) for e in placed}:
             first = min(e["time"] for e in placed if key_of(rule, e) == key)
             begin = -(-(first + rule.window_ms) // hop) * hop if rule.below else first // hop * hop + hop
