@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, TypeGuard
 
+from detectors.calendars import Calendar
 from detectors.conditions import read_field, read_where
 from detectors.grading import read_clear, read_direction, read_levels, read_min_events, read_times
 from detectors.measures import read_measure
@@ -25,6 +27,8 @@ RULE_KEYS = (
 
 Reader = Callable[[Place], object]
 
+NO_CALENDARS: Mapping[str, Calendar] = MappingProxyType({})
+
 _ID = re.compile(r"[a-z0-9-]+", re.ASCII)
 
 
@@ -37,7 +41,9 @@ class Checked:
     problems: tuple[Problem, ...]
 
 
-def check_rules(document: object, streams: Mapping[str, Stream] = STREAMS) -> Checked:
+def check_rules(
+    document: object, streams: Mapping[str, Stream] = STREAMS, calendars: Mapping[str, Calendar] = NO_CALENDARS
+) -> Checked:
     """Check a whole rule file. That ids are unique is for the caller to see, who knows the other files too.
 
     >>> [problem.message for problem in check_rules({"version": 1, "rulez": []}).problems]
@@ -51,7 +57,7 @@ def check_rules(document: object, streams: Mapping[str, Stream] = STREAMS) -> Ch
     ids: dict[int, str] = {}
     places = entries["rules"].items("a list of rules") if "rules" in entries else None
     for index, place in enumerate(places or []):
-        rule = _read_rule(place, streams)
+        rule = _read_rule(place, streams, calendars)
         if rule is not None:
             good[index] = rule
         if isinstance(place.value, dict) and _is_id(place.value.get("id")):
@@ -68,7 +74,7 @@ def _is_id(value: object) -> TypeGuard[str]:
     return isinstance(value, str) and _ID.fullmatch(value) is not None
 
 
-def _read_rule(place: Place, streams: Mapping[str, Stream]) -> Rule | None:
+def _read_rule(place: Place, streams: Mapping[str, Stream], calendars: Mapping[str, Calendar]) -> Rule | None:
     """Read one rule to its end, whatever is wrong on the way; give it only if nothing is."""
     before = len(place.problems)
     parts = place.keys(RULE_KEYS, required=REQUIRED, wanted="a rule, as a mapping")
@@ -78,7 +84,7 @@ def _read_rule(place: Place, streams: Mapping[str, Stream]) -> Rule | None:
     below = "direction" in parts and read_direction(parts["direction"])
     settings: dict[str, Any] = {"stream": name, "below": below, **read_times(parts, place)}
     if name is not None:
-        settings |= _read_each(parts, _readers_of_events(streams[name]))
+        settings |= _read_each(parts, _readers_of_events(streams[name], calendars))
     measure = settings.get("measure")
     spoken = None if name is None else (*SPOKEN, *settings.get("by", ()))
     settings |= _read_each(
@@ -101,11 +107,11 @@ def _read_each(parts: Mapping[str, Place], readers: Mapping[str, Reader]) -> dic
     return {key: read(parts[key]) for key, read in readers.items() if key in parts}
 
 
-def _readers_of_events(stream: Stream) -> Mapping[str, Reader]:
+def _readers_of_events(stream: Stream, calendars: Mapping[str, Calendar]) -> Mapping[str, Reader]:
     """Give the readers of all that names fields, and so needs to know the stream."""
     return {
         "where": lambda part: read_where(part, stream),
-        "measure": lambda part: read_measure(part, stream),
+        "measure": lambda part: read_measure(part, stream, calendars),
         "by": lambda part: _read_by(part, stream),
     }
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from detectors.calendars import Calendar
+from detectors.clockreading import BESIDE_OVERDUE, read_overdue, read_silent
 from detectors.conditions import read_field, read_where
 from detectors.places import Place, quoted, suggest
 from detectors.rules import Kind, Measure
@@ -12,12 +14,14 @@ from detectors.vocabulary import FieldType, Stream
 OF_A_FIELD = {"sum": Kind.SUM, "mean": Kind.MEAN, "max": Kind.MAX, "distinct": Kind.DISTINCT}
 NOW = {"count": Kind.NOW_COUNT, "sum": Kind.NOW_SUM, "distinct": Kind.NOW_DISTINCT}
 NEEDS_NUMBERS = {Kind.SUM, Kind.MEAN, Kind.MAX, Kind.NOW_SUM}
-MEASURES = ("count", *OF_A_FIELD, "share", "now")
+MEASURES = ("count", *OF_A_FIELD, "share", "now", "overdue", "silent")
+BESIDE = {"now": ("field",), "overdue": BESIDE_OVERDUE}
+"""What may stand beside the name of a measure."""
 # Named in the contract, and computed by a later version: a rule that asks for one is refused, not misread.
-NOT_YET = ("quantile", "ratio", "growth", "unusual", "overdue", "silent", "forecast", "service_level_ahead")
+NOT_YET = ("quantile", "ratio", "growth", "unusual", "forecast", "service_level_ahead")
 
 
-def read_measure(place: Place, stream: Stream) -> Measure | None:
+def read_measure(place: Place, stream: Stream, calendars: Mapping[str, Calendar]) -> Measure | None:
     """Read `count`, `{sum: field}`, `{share: WHERE}`, `{now: count}` and their like."""
     if isinstance(place.value, str):
         return _read_word(place, place.value)
@@ -32,6 +36,10 @@ def read_measure(place: Place, stream: Stream) -> Measure | None:
         return _read_now(operand, entries.get("field"), stream)
     elif name == "share":
         return _read_share(operand, stream)
+    elif name == "overdue":
+        return read_overdue(operand, entries, stream, calendars)
+    elif name == "silent":
+        return read_silent(operand)
     elif name in OF_A_FIELD:
         return _over_field(OF_A_FIELD[name], operand, stream)
     else:
@@ -52,11 +60,19 @@ def _name_of(place: Place, entries: Mapping[str, Place]) -> str | None:
     for other in named[1:]:
         entries[other].refuse(f'a rule has one measure, and "{name}" is there already', at_key=True)
     if name not in NOT_YET:  # what those take is not known here
-        belongs = ("now", "field") if name == "now" else (name,)
+        belongs = (name, *BESIDE.get(name, ()))
         for key, operand in entries.items():
             if key not in belongs and key not in named:
                 operand.refuse(f'unknown key {quoted(key)} beside "{name}": {suggest(key, belongs)}', at_key=True)
     return name
+
+
+_FORMS = {
+    "share": "{share: {outcome: abandoned}}",
+    "now": "{now: count}",
+    "overdue": "{overdue: count, from: opened, until: closed, limit: 24h}",
+    "silent": "{silent: true}",
+}
 
 
 def _not_yet(name: str) -> str:
@@ -69,7 +85,7 @@ def _read_word(place: Place, name: str) -> Measure | None:
     if name in NOT_YET:
         place.refuse(_not_yet(name))
     elif name in MEASURES:
-        form = {"share": "{share: {outcome: abandoned}}", "now": "{now: count}"}.get(name, f"{{{name}: FIELD}}")
+        form = _FORMS.get(name, f"{{{name}: FIELD}}")
         place.refuse(f'"{name}" needs to know of what: write {form}')
     else:
         place.refuse(f"unknown measure {quoted(name)}: {suggest(name, MEASURES)}")
