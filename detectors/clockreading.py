@@ -37,9 +37,8 @@ def read_overdue(
         return None
     before = len(place.problems)
     name = place.choice(OVERDUE, "overdue measure")
-    for key in NEEDED:
-        if key not in entries:
-            place.refuse(f'"overdue" needs "{key}": write {_FORM}', at_key=True)
+    if missing := [f'"{key}"' for key in NEEDED if key not in entries]:
+        place.refuse(f'"overdue" needs {" and ".join(missing)} beside it: write {_FORM}', at_key=True)
     begins = _read_steps(entries["from"], stream, step) if "from" in entries else ()
     ends = _read_steps(entries["until"], stream, step) if "until" in entries else ()
     for both in set(begins) & set(ends):

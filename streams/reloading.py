@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from alerts.records import format_time
 from detectors.rules import Rule
+from streams.calendars import SITE_ZONE
 from streams.rulefile import load
 
 _log = logging.getLogger(__name__)
@@ -61,10 +62,11 @@ class Ruled(Protocol):
 
 
 class Reloader:
-    """Reads the rules of `path` again, one time after the other. `now_ms` is wall time."""
+    """Reads the rules of `path` again, one time after the other. `now_ms` is wall time, `zone` that of the site."""
 
-    def __init__(self, path: Path, ruled: Ruled, now_ms: Callable[[], int]) -> None:
+    def __init__(self, path: Path, ruled: Ruled, now_ms: Callable[[], int], zone: str = SITE_ZONE) -> None:
         self._path = path
+        self._zone = zone
         self._ruled = ruled
         self._now_ms = now_ms
         self._lock = asyncio.Lock()
@@ -73,7 +75,7 @@ class Reloader:
     async def reload(self) -> Reload:
         """Read the files; take the rules if nothing is wrong with any, else say what is and change nothing."""
         async with self._lock:
-            found = await asyncio.to_thread(load, [self._path])
+            found = await asyncio.to_thread(load, [self._path], zone=self._zone)
             problems = [str(problem) for problem in found.problems]
             if not problems and not found.rules:
                 problems = [f"{self._path}: no rules"]

@@ -92,7 +92,7 @@ class Service:
         token_file = settings.web.token_file
         self._door = Door(secret_of(token_file) if token_file else None, settings.web.hosts)
         self._dispatcher: Dispatcher | None = None
-        self._reloader = Reloader(settings.rules, self, _wall_ms)
+        self._reloader = Reloader(settings.rules, self, _wall_ms, settings.zone)
         self.host = Host(
             HostSettings(bootstrap=settings.broker, app_id=settings.group, access=self.access),
             self._wirings(),

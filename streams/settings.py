@@ -17,6 +17,7 @@ from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource
 from detectors.durations import parse_duration
 from detectors.places import describe, quoted, suggest
 from detectors.vocabulary import STREAMS
+from streams.calendars import SITE_ZONE
 from streams.security import Security
 
 SHIPPED_RULES = Path(__file__).resolve().parent.parent / "rules"
@@ -162,7 +163,7 @@ class Settings(BaseSettings):
     lateness: Span = 5_000
     expect_every: Mapping[StreamName, Span] = {}
     breaker: Breaker = Breaker()
-    zone: Annotated[str, AfterValidator(_known_zone)] = "Asia/Shanghai"
+    zone: Annotated[str, AfterValidator(_known_zone)] = SITE_ZONE
     lang: Literal["zh", "en"] = "zh"
     web: Web = Web()
     channels: Mapping[str, Channel] = {"console": ConsoleChannel(type="console")}

@@ -43,7 +43,7 @@ def joined(settings: Settings, *, clock: Callable[[], int]) -> Service:
     from streams.service import Service
     from streams.settings import SettingsError
 
-    found = load([settings.rules])
+    found = load([settings.rules], zone=settings.zone)
     if found.problems:
         raise SettingsError("\n".join(map(str, found.problems)))
     if not found.rules:
