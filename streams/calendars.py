@@ -1,4 +1,4 @@
-"""The calendars of a site: which days are worked, at what hours, in which time zone. China's official ones are built in."""
+"""The calendars of a site: which days are worked, at what hours, in which zone. China's official one is built in."""
 
 from __future__ import annotations
 
@@ -79,8 +79,8 @@ def made(name: str, plan: Plan) -> Calendar:
 def working_days(plan: Plan) -> Iterator[date]:
     """List the days on which work is done.
 
-    Of years whose official days are not published yet the official calendar has the statutory holidays alone: no swapped
-    weekends, which nobody knows before.
+    Of years that are not published yet the official calendar has the statutory holidays alone: no swapped weekends,
+    which nobody knows before.
     """
     off, on = _official() if plan.official else (frozenset(), frozenset())
     day = date(_YEARS.start, 1, 1)
@@ -95,7 +95,7 @@ def _official() -> tuple[Collection[date], Collection[date]]:
     """Give China's official days off, and the days of weekends on which work is done in their place (调休)."""
     from holidays.countries.china import China  # half a second, for those who ask
 
-    official = China(years=_YEARS)
+    official = China(years=_YEARS)  # type: ignore[no-untyped-call]
     return frozenset(official), frozenset(official.weekend_workdays)
 
 

@@ -283,7 +283,7 @@ def test_partitions_judges_restarts_and_repeats_give_what_replay_gives(
     events = [{**event, "id": str(number)} for number, event in enumerate(some[0])]
     expected = replayed(rules, events)
     logs: dict[tuple[str, int], list[bytes]] = {
-        (stream, number): [] for stream in ("calls", "complaints", "network") for number in range(partitions)
+        (stream, number): [] for stream in ("calls", "complaints", "network", "cases") for number in range(partitions)
     }
     for event in sorted(events, key=lambda event: event["time"] + random.randrange(2_000)):
         log = logs[event["stream"], random.randrange(partitions)]
