@@ -35,6 +35,7 @@ _UNITS: Mapping[Language, tuple[tuple[int, str], ...]] = {
 }
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _PLACEHOLDER = re.compile(r"\{([a-z][a-z0-9_]*)\}")
+_SPAN_S_MAX = 1e12  # thirty thousand years: no seconds
 _DIGITS_WHOLE_MAX = 1e15  # above it a float no longer tells one unit from the next, and digits only fill the screen
 
 
@@ -158,8 +159,8 @@ Word = Callable[[str], str | None]
 class Words:
     """The names a rule's templates may use, for one change of level in one language.
 
-    They are the fields of the key, `key` (all of them), `value`, `percent` (the value as a share of one), `threshold`,
-    `level` and `window`.
+    They are the fields of the key, `key` (all of them), `value`, `percent` (the value as a share of one), `duration`
+    (the value as seconds), `threshold`, `level` and `window`.
     """
 
     language: Language
@@ -176,6 +177,8 @@ class Words:
                 return number(self.value, self.language)
             case "percent":
                 return percent(self.value, self.language)
+            case "duration":
+                return _UNKNOWN[self.language] if self.value is None else self._span(self.value)
             case "threshold":
                 return number(self.threshold, self.language)
             case "level":
@@ -185,6 +188,12 @@ class Words:
             case "key":
                 return key_words(self.key, self.language)
         return key_value(self.key[name], self.language) if name in self.key else None
+
+    def _span(self, value: float) -> str:
+        """Write seconds as a span, if they can be one."""
+        return (
+            duration(round(value * 1000), self.language) if 0 <= value < _SPAN_S_MAX else number(value, self.language)
+        )
 
 
 def fill(template: str, word: Word) -> str:
