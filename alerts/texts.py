@@ -160,7 +160,7 @@ class Words:
     """The names a rule's templates may use, for one change of level in one language.
 
     They are the fields of the key, `key` (all of them), `value`, `percent` (the value as a share of one), `duration`
-    (the value as seconds), `threshold`, `level` and `window`.
+    (the value as seconds), `threshold`, `level` and `window`, and `worst_step` where the rule asks for it.
     """
 
     language: Language
@@ -169,6 +169,7 @@ class Words:
     value: float | None
     threshold: float
     window_ms: int
+    worst_step: str | None = None  # empty: not known; None: nobody asked
 
     def __call__(self, name: str) -> str | None:
         """Say what `name` stands for, or None."""
@@ -185,6 +186,8 @@ class Words:
                 return LEVEL_WORDS[self.level][self.language]
             case "window":
                 return duration(self.window_ms, self.language)
+            case "worst_step" if self.worst_step is not None:
+                return key_value(self.worst_step, self.language)
             case "key":
                 return key_words(self.key, self.language)
         return key_value(self.key[name], self.language) if name in self.key else None

@@ -86,7 +86,8 @@ def _read_rule(place: Place, streams: Mapping[str, Stream], calendars: Mapping[s
     if name is not None:
         settings |= _read_each(parts, _readers_of_events(streams[name], calendars))
     measure = settings.get("measure")
-    spoken = None if name is None else (*SPOKEN, *settings.get("by", ()))
+    names = ("worst_step",) if measure is not None and measure.clock is not None and measure.clock.name_worst else ()
+    spoken = None if name is None else (*SPOKEN, *names, *settings.get("by", ()))
     settings |= _read_each(
         parts,
         {

@@ -8,12 +8,12 @@ from detectors.calendars import ALWAYS, DAY_MS, Calendar
 from detectors.grading import read_duration
 from detectors.places import Place, describe, quoted, suggest
 from detectors.rules import Clock, Kind, Measure
-from detectors.steps import STEP
+from detectors.steps import ACTUAL, PLANNED, STEP
 from detectors.vocabulary import Field, Stream
 
 OVERDUE = {"count": Kind.OVERDUE_COUNT, "longest": Kind.OVERDUE_LONGEST}
 NEEDED = ("from", "until", "limit")
-BESIDE_OVERDUE = (*NEEDED, "at", "calendar")
+BESIDE_OVERDUE = (*NEEDED, "at", "calendar", "name_worst")
 """What stands beside `overdue`."""
 
 _FORM = "{overdue: count, from: opened, until: closed, limit: 24h}"
@@ -46,9 +46,10 @@ def read_overdue(
     calendar = _read_calendar(entries["calendar"], calendars) if "calendar" in entries else ALWAYS
     limit_ms = _read_limit(entries["limit"], calendar) if "limit" in entries else None
     at = _read_at(entries["at"]) if "at" in entries else 1.0
+    names = "name_worst" in entries and _read_name_worst(entries["name_worst"], stream)
     if len(place.problems) > before or name is None or limit_ms is None or calendar is None:
         return None
-    return Measure(OVERDUE[name], clock=Clock(begins, ends, limit_ms, at, calendar))
+    return Measure(OVERDUE[name], clock=Clock(begins, ends, limit_ms, at, calendar, names))
 
 
 def _read_steps(place: Place, stream: Stream, field: Field) -> tuple[str, ...]:
@@ -83,3 +84,12 @@ def _read_at(place: Place) -> float:
     if at is not None and at <= 0:
         place.refuse(f"must be a number over 0, not {describe(at)}: 0.8 warns at 80 % of the limit")
     return at or 1.0
+
+
+def _read_name_worst(place: Place, stream: Stream) -> bool:
+    if missing := [quoted(field) for field in (PLANNED, ACTUAL) if field not in stream.fields]:
+        place.refuse(
+            f"stream {stream.name} has no {' and '.join(missing)} to compare: no step can be named", at_key=True
+        )
+        return False
+    return place.choice((STEP,), "part to name") is not None

@@ -8,10 +8,9 @@ looked up, and nothing is counted from boundary to boundary.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from itertools import repeat
+from itertools import groupby, repeat
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,31 +19,9 @@ from detectors.batch import Float64, Int64
 from detectors.crossings import boundary_after, marks_of
 from detectors.durations import FOREVER
 from detectors.partial import Partial, Things
-from detectors.rules import Clock, Kind, Rule
-from detectors.steps import Role
-
-_PAUSED = -(1 << 62)
-
-
-@dataclass(slots=True)
-class Open:
-    """A clock that has started and not ended, where its thing is now, and whether that place counts it."""
-
-    row: int
-    matched: bool
-    since_ms: int  # running since; _PAUSED while it does not
-    since_worked_ms: int  # the same on the axis of working time
-    done_ms: int  # working time before `since`
-    limit_ms: int
-
-    @property
-    def is_paused(self) -> bool:
-        """Whether it stands still until it is resumed."""
-        return self.since_ms == _PAUSED
-
-    def elapsed_ms(self, worked_ms: int) -> int:
-        """Give the working time it has run for, at a place on the axis of working time."""
-        return self.done_ms if self.is_paused else self.done_ms + worked_ms - self.since_worked_ms
+from detectors.rules import Kind, Rule
+from detectors.steps import NOT_TOLD_MS, Role
+from detectors.ticking import Event, Open, next_state
 
 
 class Standing(NamedTuple):
@@ -53,32 +30,6 @@ class Standing(NamedTuple):
     row: int
     is_paused: bool
     number: int  # paused: working time left; running: when it is overdue, on the axis of working time
-
-
-class Event(NamedTuple):
-    """One step of one thing; both times also on the axis of working time."""
-
-    role: Role
-    time_ms: int
-    worked_ms: int
-    until_worked_ms: int  # FOREVER: it names no time
-
-
-def next_state(clock: Clock, known: Open | None, event: Event) -> Open | None:
-    """Let a step happen to the clock of its thing (None: it does not run). `known` itself is changed."""
-    role = event.role
-    if role is Role.RESTART or (role is Role.BEGIN and known is None):
-        return Open(-1, False, event.time_ms, event.worked_ms, 0, clock.limit_ms)  # noqa: FBT003  the event places it
-    if known is None or role is Role.END:
-        return None
-    if role is Role.PAUSE and not known.is_paused:
-        known.done_ms = known.elapsed_ms(event.worked_ms)
-        known.since_ms = _PAUSED
-    elif role is Role.RESUME and known.is_paused:
-        known.since_ms, known.since_worked_ms = event.time_ms, event.worked_ms
-    elif role is Role.EXTEND and event.until_worked_ms < FOREVER:
-        known.limit_ms = known.elapsed_ms(event.worked_ms) + max(event.until_worked_ms - event.worked_ms, 0)
-    return known
 
 
 class Clocks:
@@ -97,6 +48,7 @@ class Clocks:
         self._hop_ms = rule.hop_ms
         self._things: dict[int, Open] = {}
         self._numbers: dict[bool, list[Int64]] = {False: [], True: []}  # by is_paused, then by row: sorted
+        self._codes: defaultdict[int, set[int]] = defaultdict(set)  # by row, where the step to blame is to be named
 
     def __len__(self) -> int:
         return len(self._things)
@@ -119,32 +71,44 @@ class Clocks:
                 self._things.pop(code, None)
                 continue
             state.row, state.matched = row, matched
+            if event.overrun_ms != NOT_TOLD_MS:
+                state.overruns_ms[event.stage] = state.overruns_ms.get(event.stage, 0) + event.overrun_ms
             self._things[code] = state
         gone, come = [], []
         for code, old in before.items():
             new = self._standing(self._things.get(code))
             if new != old:
+                self._place(code, old, new)
                 gone += [] if old is None else [old]
                 come += [] if new is None else [new]
         self._move(gone, come)
         return np.array([standing.row for standing in (*gone, *come)], np.int64)
 
+    def _place(self, code: int, old: Standing | None, new: Standing | None) -> None:
+        """Note where a thing is to be looked for when a step is to be named."""
+        if not self._clock.name_worst:
+            return
+        if old is not None:
+            self._codes[old.row].discard(code)
+        if new is not None:
+            self._codes[new.row].add(code)
+
     def _events(self, rows: Int64, things: Things) -> Iterable[tuple[int, int, bool, Event]]:
         """Give the events of a pane in the order in which they happened: code, series, whether it counts there, event.
 
-        A step told twice comes twice in a row, and the second time changes nothing.
+        A step that was told twice comes once.
         """
         worked = self._calendar.worked(things.time_ms)
         named = ~np.isnan(things.number)
         until = np.full(len(worked), FOREVER)
         until[named] = self._calendar.worked(np.rint(things.number[named] * 1000).astype(np.int64))
         roles = [Role(role) for role in things.value.tolist()]
-        columns = (things.time_ms.tolist(), things.ids, roles, until.tolist(), worked.tolist())
-        codes, series, matched = things.code.tolist(), rows[things.row].tolist(), things.matched.tolist()
-        for time_ms, _, role, until_ms, worked_ms, code, row, counts in sorted(
-            zip(*columns, codes, series, matched, strict=True)
-        ):
-            yield code, row, counts, Event(role, time_ms, worked_ms, until_ms)
+        names, overruns = things.stages or (repeat("", len(roles)), np.full(len(roles), NOT_TOLD_MS))
+        places = (things.code.tolist(), rows[things.row].tolist(), things.matched.tolist())
+        events = map(Event, roles, things.time_ms.tolist(), worked.tolist(), until.tolist(), names, overruns.tolist())
+        told = zip(things.time_ms.tolist(), things.ids, *places, events, strict=True)
+        for (_, _, code, row, counts, event), _ in groupby(sorted(told)):
+            yield code, row, counts, event
 
     def _standing(self, state: Open | None) -> Standing | None:
         if state is None or not state.matched:
@@ -196,6 +160,24 @@ class Clocks:
         mark = self._marks[self._marks.searchsorted(self._longest_ms(row, worked_ms), side="right")]
         return int(running[0] + mark) if len(running) and mark < FOREVER else FOREVER
 
+    def worst_step(self, row: int, time_ms: int) -> str | None:
+        """Name the step to blame for most things that are overdue in a series; None if the rule does not ask for it.
+
+        Of each thing it is the step that overran its plan most, be it late itself or not. Ties go to the steps that
+        overran more in all, then by name. Empty if no plan is known of any.
+        """
+        if not self._clock.name_worst:
+            return None
+        worked_ms = self._worked(time_ms)
+        blamed: Counter[str] = Counter()
+        overrun_ms: Counter[str] = Counter()
+        for thing in (self._things[code] for code in self._codes[row]):
+            if thing.overruns_ms and self._clock.due_after(thing.limit_ms) <= thing.elapsed_ms(worked_ms):
+                step = min(thing.overruns_ms, key=lambda name: (-thing.overruns_ms[name], name))
+                blamed[step] += 1
+                overrun_ms[step] += thing.overruns_ms[step]
+        return min(blamed, key=lambda name: (-blamed[name], -overrun_ms[name], name), default="")
+
     def _worked(self, time_ms: int) -> int:
         return int(self._calendar.worked(np.array([time_ms]))[0])
 
@@ -206,6 +188,8 @@ class Clocks:
         columns: dict[str, Any] = {
             name: np.array([getattr(thing, name) for thing in self._things.values()], np.int64) for name in self._STATE
         }
+        if self._clock.name_worst:
+            columns["overruns_ms"] = [thing.overruns_ms for thing in self._things.values()]
         return columns | {"code": np.fromiter(self._things, np.uint64, len(self._things))}
 
     def restore(self, state: Mapping[str, Any]) -> None:
@@ -219,8 +203,12 @@ class Clocks:
                 state["code"].tolist(), things, strict=True
             )
         }
-        standings = map(self._standing, self._things.values())
-        self._move((), [standing for standing in standings if standing is not None])
+        for thing, overruns_ms in zip(self._things.values(), state.get("overruns_ms", ()), strict=False):
+            thing.overruns_ms = dict(overruns_ms)
+        standings = {code: self._standing(thing) for code, thing in self._things.items()}
+        for code, standing in standings.items():
+            self._place(code, None, standing)
+        self._move((), [standing for standing in standings.values() if standing is not None])
 
 
 def with_and_without(numbers: Int64, into: list[int], out: list[int]) -> Int64:

@@ -15,9 +15,9 @@ import numpy as np
 from detectors import exact
 from detectors.batch import Column, EventBatch, Int64, UInt64
 from detectors.codes import combine
-from detectors.partial import Array, Partial, Things, latest_things, merge, reduce_events, unique_pairs
+from detectors.partial import Array, Partial, Stages, Things, latest_things, merge, reduce_events, unique_pairs
 from detectors.rules import Kind, Rule
-from detectors.steps import STEP, UNTIL, roles_of
+from detectors.steps import ACTUAL, PLANNED, STEP, UNTIL, overruns_of, roles_of
 from detectors.transition import Key
 from detectors.vocabulary import Stream
 from detectors.where import matches
@@ -168,6 +168,7 @@ class Feeder:
         batch, events = chosen.batch, chosen.events
         measure = self.rule.measure
         size = len(events)
+        stages: Stages | None = None
         numbers = np.full(size, np.nan)
         values = np.zeros(size, np.uint64)
         if measure.kind is Kind.NOW_SUM:
@@ -178,6 +179,10 @@ class Feeder:
             values = roles_of(measure.clock, _codes(batch.columns[STEP])[events])
             if UNTIL in batch.columns:
                 numbers = _numbers(batch.columns[UNTIL])[events]
+            if measure.clock.name_worst:
+                planned, actual = (_numbers(batch.columns[name])[events] for name in (PLANNED, ACTUAL))
+                names = batch.columns[STEP].values
+                stages = [str(names[event]) for event in events.tolist()], overruns_of(planned, actual)
         things = Things(
             _codes(batch.columns[self._stream.thing or ""])[events],
             batch.time_ms[events],
@@ -187,6 +192,7 @@ class Feeder:
             numbers,
             values,
             every=measure.clock is not None,
+            stages=stages,
         )
         return things if things.every else latest_things([(things, np.arange(size))])
 
@@ -213,6 +219,8 @@ def fields_of(rule: Rule, stream: Stream) -> Mapping[str, bool]:
         fields[stream.thing] = True
     if kind.is_overdue:
         fields |= {STEP: True} | ({UNTIL: fields.get(UNTIL, False)} if UNTIL in stream.fields else {})
+    if rule.measure.clock is not None and rule.measure.clock.name_worst:
+        fields |= {PLANNED: fields.get(PLANNED, False), ACTUAL: fields.get(ACTUAL, False)}
     if rule.measure.field is not None:
         fields[rule.measure.field] = fields.get(rule.measure.field, False) or kind in (Kind.DISTINCT, Kind.NOW_DISTINCT)
     return fields

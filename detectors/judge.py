@@ -168,7 +168,11 @@ class RuleJudge:
             value=None if for_want else float(self.levels.value[row]),
             threshold=self.rule.levels[(rank if rose else was) - 1][1],
             reason=reason,
+            worst_step=self._worst_step(row, time_ms),
         )
+
+    def _worst_step(self, row: int, time_ms: int) -> str | None:
+        return None if self._moving is None else self._moving.worst_step(row, time_ms)
 
     def series(self) -> Iterator[tuple[Key, str, float]]:
         """Give every series with its level and its last value (NaN = unknown)."""
@@ -192,6 +196,7 @@ class RuleJudge:
                 value=None,
                 threshold=self.rule.levels[int(self.levels.rank[row]) - 1][1],
                 reason="unknown",
+                worst_step=self._worst_step(row, self.judged_ms),
             )
             for row in np.flatnonzero(self.levels.rank).tolist()
         ]

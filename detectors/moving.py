@@ -32,6 +32,9 @@ class Moving(Protocol):
     def wake(self, rows: Int64, time_ms: int) -> Int64:
         """Give for each series the next boundary at which its level can change though nothing happens."""
 
+    def worst_step(self, row: int, time_ms: int) -> str | None:
+        """Name the step to blame for what is overdue in a series, if the rule asks for it."""
+
     def state(self) -> Any:
         """Write everything down as plain data and arrays."""
 
@@ -68,6 +71,9 @@ class Silences:
         last_ms = self._last_ms[rows]
         next_mark = self._marks[np.searchsorted(self._marks, time_ms - last_ms, side="right")]
         return boundary_after(last_ms, next_mark, self._hop_ms)
+
+    def worst_step(self, row: int, time_ms: int) -> None:
+        """Name no step: silence has none."""
 
     def state(self) -> Int64:
         """Give the time of the last event of each series."""

@@ -35,6 +35,10 @@ DISTINCT_EXACT = 16_384
 """Distinct values a series counts exactly; beyond, the k smallest codes estimate the number."""
 
 
+Stages = tuple[Sequence[str], Int64]
+"""(n,) names of steps, and by how many milliseconds each overran its plan."""
+
+
 @dataclass(frozen=True, slots=True)
 class Things:
     """The latest event of each thing in a pane, or `every` one: parallel columns, one row an event."""
@@ -47,6 +51,7 @@ class Things:
     number: npt.NDArray[np.float64]  # the summed field, or the time a clock is extended to; NaN = missing
     value: npt.NDArray[np.uint64]  # the code of the counted field, 0 = missing; or the event's role for a clock
     every: bool = False  # a clock needs all steps, in their order, not the latest alone
+    stages: Stages | None = None  # where the step to blame is to be named
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +74,7 @@ class Partial:
         told = None
         if things is not None:
             told = [things.code, things.time_ms, list(things.ids), things.row]
-            told += [things.matched, things.number, things.value, things.every]
+            told += [things.matched, things.number, things.value, things.every, things.stages]
         return [self.rule, self.end_ms, list(self.keys), dict(self.columns), self.pairs, told]
 
     @classmethod
@@ -82,7 +87,7 @@ class Partial:
             [tuple(key) for key in keys],
             columns,
             None if pairs is None else (pairs[0], pairs[1]),
-            None if told is None else Things(*told),
+            None if told is None else Things(*told),  # stages come back as a list of two, which reads the same
         )
 
 
@@ -215,4 +220,11 @@ def all_things(parts: Sequence[tuple[Things, Int64]]) -> Things:
         np.concatenate([part.number for part in told]),
         np.concatenate([part.value for part in told]),
         every=True,
+        stages=_all_stages([part.stages for part in told if part.stages is not None]),
     )
+
+
+def _all_stages(parts: Sequence[Stages]) -> Stages | None:
+    if not parts:
+        return None
+    return [name for names, _ in parts for name in names], np.concatenate([overruns for _, overruns in parts])

@@ -77,7 +77,8 @@ class Kind(Enum):
 class Clock:
     """The clock an `overdue` measure runs for each thing: the steps that start and end it, and how long it may run.
 
-    A thing is overdue from `at` × its limit on. `limit_ms` is working time of the calendar.
+    A thing is overdue from `at` × its limit on. `limit_ms` is working time of the calendar. With `name_worst`, alerts
+    name the step to blame.
     """
 
     begins: tuple[str, ...]
@@ -85,6 +86,7 @@ class Clock:
     limit_ms: int
     at: float = 1.0
     calendar: Calendar = ALWAYS
+    name_worst: bool = False
 
     def due_after(self, limit_ms: int) -> int:
         """Give the working time after which a thing with this limit is overdue: at × limit, reckoned in decimals.

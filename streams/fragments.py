@@ -16,6 +16,7 @@ _PARTIAL_BYTES = 200
 _ROW_BYTES = 8
 _PAIR_BYTES = 16
 _THING_BYTES = 60
+_STAGE_BYTES = 12
 _SIGN_BYTES = 3  # of a character in UTF-8: more are rare, and records may be larger than what is asked for
 
 
@@ -62,7 +63,9 @@ def split(partial: Partial, size_max: int) -> list[Partial]:
 
 def join(known: Partial, more: Partial) -> Partial:
     """Put two parts of one pane of one source partition together; what stands in both counts once."""
-    if more.things is None:  # of things the latest state is kept, and a clock is told nothing new by a step told twice
+    if (
+        more.things is None
+    ):  # of things the latest state is kept, and of a clock's steps each counts once, however often told
         there = set(known.keys)
         more = select(more, np.array([row for row, key in enumerate(more.keys) if key not in there], np.int64))
     return merge([known, more])
@@ -91,6 +94,9 @@ def select(partial: Partial, rows: Int64) -> Partial:
 
 def _chosen(things: Things, which: Int64) -> Things:
     ids: Sequence[str] = [things.ids[at] for at in which.tolist()]
+    stages = things.stages
+    if stages is not None:
+        stages = [stages[0][at] for at in which.tolist()], stages[1][which]
     return Things(
         things.code[which],
         things.time_ms[which],
@@ -100,11 +106,15 @@ def _chosen(things: Things, which: Int64) -> Things:
         things.number[which],
         things.value[which],
         things.every,
+        stages,
     )
 
 
 def _thing_sizes(things: Things) -> Int64:
-    return np.array([_THING_BYTES + _SIGN_BYTES * len(id_) for id_ in things.ids], np.int64)
+    sizes = np.array([_THING_BYTES + _SIGN_BYTES * len(id_) for id_ in things.ids], np.int64)
+    if things.stages is not None:
+        sizes += np.array([_STAGE_BYTES + _SIGN_BYTES * len(name) for name in things.stages[0]], np.int64)
+    return sizes
 
 
 def _runs(sizes: Int64, size_max: int) -> Iterator[Int64]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -60,10 +60,11 @@ def run(
     drain_ms: int = 0,
     *,
     restarts: bool = False,
+    tell: Callable[[Transition], tuple[Any, ...]] = told,
 ) -> list[tuple[Any, ...]]:
     """Walk events through gate, monitor and judge in memory, slice by slice, as replay does.
 
-    With `restarts` both are written down and taken up by new ones after every slice.
+    `tell` flattens a transition. With `restarts` both are written down and taken up by new ones after every slice.
     """
     monitor, judge = Monitor(rules, STREAMS, lateness_ms=lateness_ms), Judge(rules)
     said: list[Transition] = []
@@ -87,7 +88,7 @@ def run(
             judge.take(partial)
         said.extend(judge.rules[rule.id].advance(end))
     order = {rule.id: number for number, rule in enumerate(rules)}
-    return [told(t) for t in sorted(said, key=lambda t: (t.time_ms, order[t.rule], tuple(map(str, t.key))))]
+    return [tell(t) for t in sorted(said, key=lambda t: (t.time_ms, order[t.rule], tuple(map(str, t.key))))]
 
 
 def settle(monitor: Monitor, judge: Judge, watermark_ms: int) -> Iterator[Transition]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from detectors.rules import Condition, Kind, Measure, Op, Rule
+from detectors.rules import Clock, Condition, Kind, Measure, Op, Rule
 from streams.commands.check import command
 from streams.rulefile import load
 from tests.conftest import DATA
@@ -99,6 +99,16 @@ MEASURES = {
     "stream: agents\nmeasure: {now: count}": Measure(Kind.NOW_COUNT),
     "stream: network\nmeasure: {now: sum, field: users}": Measure(Kind.NOW_SUM, "users"),
     "stream: network\nmeasure: {field: outlet, now: distinct}": Measure(Kind.NOW_DISTINCT, "outlet"),
+    "stream: calls\nmeasure: {silent: true}": Measure(Kind.SILENT),
+    "stream: cases\nmeasure: {overdue: count, from: opened, until: [replied, closed], limit: 24h, at: 0.8}": Measure(
+        Kind.OVERDUE_COUNT, clock=Clock(("opened",), ("replied", "closed"), 86_400_000, 0.8)
+    ),
+    "stream: claims\nmeasure: {limit: 3d, overdue: longest, until: settled, from: [opened]}": Measure(
+        Kind.OVERDUE_LONGEST, clock=Clock(("opened",), ("settled",), 3 * 86_400_000)
+    ),
+    "stream: shipments\nmeasure: {overdue: count, from: 揽收, until: 签收, limit: 2d, name_worst: step}": Measure(
+        Kind.OVERDUE_COUNT, clock=Clock(("揽收",), ("签收",), 2 * 86_400_000, name_worst=True)
+    ),
 }
 
 
