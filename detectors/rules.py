@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from enum import Enum
 from fractions import Fraction
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from detectors.calendars import ALWAYS, Calendar
 
@@ -94,7 +94,14 @@ class Clock:
         >>> Clock(("opened",), ("closed",), 86_400_000, at=0.8).due_after(86_400_000)
         69120000
         """
-        return -int(-Fraction(str(self.at)) * limit_ms // 1)
+        above, under = _decimal(self.at)
+        return -(-above * limit_ms // under)
+
+
+@lru_cache(maxsize=1024)  # asked for with every step of every thing
+def _decimal(number: float) -> tuple[int, int]:
+    """Give a number as people write it, as a fraction."""
+    return Fraction(str(number)).as_integer_ratio()
 
 
 @dataclass(frozen=True, slots=True)
