@@ -8,7 +8,7 @@ from detectors.calendars import ALWAYS, DAY_MS, Calendar
 from detectors.grading import read_duration
 from detectors.places import Place, describe, quoted, suggest
 from detectors.rules import Clock, Kind, Measure
-from detectors.steps import ACTUAL, PLANNED, STEP
+from detectors.steps import ACTUAL, PLANNED, STEP, UNTIL
 from detectors.vocabulary import Field, Stream
 
 OVERDUE = {"count": Kind.OVERDUE_COUNT, "longest": Kind.OVERDUE_LONGEST}
@@ -44,10 +44,10 @@ def read_overdue(
     for both in set(begins) & set(ends):
         entries["until"].refuse(f"{quoted(both)} cannot both start and end a clock")
     calendar = _read_calendar(entries["calendar"], calendars) if "calendar" in entries else ALWAYS
-    limit_ms = _read_limit(entries["limit"], calendar) if "limit" in entries else None
+    limit_ms = _read_limit(entries["limit"], stream, calendar) if "limit" in entries else None
     at = _read_at(entries["at"]) if "at" in entries else 1.0
     names = "name_worst" in entries and _read_name_worst(entries["name_worst"], stream)
-    if len(place.problems) > before or name is None or limit_ms is None or calendar is None:
+    if len(place.problems) > before or name is None or calendar is None:
         return None
     return Measure(OVERDUE[name], clock=Clock(begins, ends, limit_ms, at, calendar, names))
 
@@ -71,8 +71,15 @@ def _read_calendar(place: Place, calendars: Mapping[str, Calendar]) -> Calendar 
     return None if name is None else calendars[name]
 
 
-def _read_limit(place: Place, calendar: Calendar | None) -> int | None:
-    """Read a limit; in days (`3d`) it counts the calendar's working days, however many hours they have."""
+def _read_limit(place: Place, stream: Stream, calendar: Calendar | None) -> int | None:
+    """Read a limit; in days (`3d`) it counts the calendar's working days, however many hours they have.
+
+    `until` is none of its own (None): the step that starts the clock names the time.
+    """
+    if place.value == UNTIL:
+        if UNTIL not in stream.fields:
+            place.refuse(f'stream {stream.name} has no field "{UNTIL}" that would name the time')
+        return None
     limit_ms = read_duration(place, zero=False)
     if limit_ms is not None and calendar is not None and str(place.value).endswith("d"):
         return -(-limit_ms * calendar.day_ms // DAY_MS)

@@ -77,13 +77,13 @@ class Kind(Enum):
 class Clock:
     """The clock an `overdue` measure runs for each thing: the steps that start and end it, and how long it may run.
 
-    A thing is overdue from `at` × its limit on. `limit_ms` is working time of the calendar. With `name_worst`, alerts
-    name the step to blame.
+    A thing is overdue from `at` × its limit on. `limit_ms` is working time of the calendar; None: up to the time that
+    the starting step names itself. With `name_worst`, alerts name the step to blame.
     """
 
     begins: tuple[str, ...]
     ends: tuple[str, ...]
-    limit_ms: int
+    limit_ms: int | None
     at: float = 1.0
     calendar: Calendar = ALWAYS
     name_worst: bool = False

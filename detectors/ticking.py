@@ -44,12 +44,22 @@ class Event(NamedTuple):
     stage: str = ""
     overrun_ms: int = NOT_TOLD_MS
 
+    @property
+    def ahead_ms(self) -> int | None:
+        """The working time up to the time it names, 0 if that has gone by; None if it names none."""
+        return None if self.until_worked_ms == FOREVER else max(self.until_worked_ms - self.worked_ms, 0)
+
 
 def next_state(clock: Clock, known: Open | None, event: Event) -> Open | None:
     """Let a step happen to the clock of its thing (None: it does not run). `known` itself is changed."""
     role = event.role
     if role is Role.RESTART or (role is Role.BEGIN and known is None):
-        return Open(-1, False, event.time_ms, event.worked_ms, 0, clock.limit_ms)  # noqa: FBT003  the event places it
+        limit_ms = clock.limit_ms if clock.limit_ms is not None else event.ahead_ms
+        if limit_ms is None:
+            return None
+        return Open(-1, False, event.time_ms, event.worked_ms, 0, limit_ms)  # noqa: FBT003  the event places it
+    if role is Role.BEGIN and clock.limit_ms is None:  # promised again
+        role = Role.EXTEND
     if known is None or role is Role.END:
         return None
     if role is Role.PAUSE and not known.is_paused:
@@ -57,6 +67,6 @@ def next_state(clock: Clock, known: Open | None, event: Event) -> Open | None:
         known.since_ms = _PAUSED
     elif role is Role.RESUME and known.is_paused:
         known.since_ms, known.since_worked_ms = event.time_ms, event.worked_ms
-    elif role is Role.EXTEND and event.until_worked_ms < FOREVER:
-        known.limit_ms = known.elapsed_ms(event.worked_ms) + max(event.until_worked_ms - event.worked_ms, 0)
+    elif role is Role.EXTEND and event.ahead_ms is not None:
+        known.limit_ms = known.elapsed_ms(event.worked_ms) + event.ahead_ms
     return known

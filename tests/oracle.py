@@ -64,22 +64,22 @@ def beyond(clock: Clock, steps: Sequence[Event], t: int) -> int | None:
     """Say by how many working ms a thing is overdue at t (below 0: not yet); None if its clock has not started."""
     running: bool | None = None
     elapsed = limit = last = 0
-    for now, step, until in [*((e["time"], e["step"], e.get("until")) for e in steps), (t, "", None)]:
+    for now, step, named in [*((e["time"], e["step"], e.get("until")) for e in steps), (t, "", None)]:
         if running:
             elapsed += working(clock.calendar, last, now)
         last = now
+        until = None if named is None else working(clock.calendar, now, round(named * 1000))
+        own = until if clock.limit_ms is None else clock.limit_ms
         if step in clock.ends:
             running = None
         elif (step in clock.begins and running is None) or (step == "reopened" and step not in clock.begins):
-            running, elapsed, limit = True, 0, clock.limit_ms
-        elif running is None or step in clock.begins:
+            running, elapsed, limit = None if own is None else True, 0, own or 0
+        elif running is None or (step in clock.begins and clock.limit_ms is not None):
             continue
-        elif step == "paused":
-            running = False
-        elif step == "resumed":
-            running = True
-        elif step == "extended" and until is not None:
-            limit = elapsed + working(clock.calendar, now, round(until * 1000))
+        elif step == "extended" or step in clock.begins:
+            limit = limit if until is None else elapsed + until
+        elif step in ("paused", "resumed"):
+            running = step == "resumed"
     return None if running is None else elapsed - math.ceil(Fraction(str(clock.at)) * limit)
 
 

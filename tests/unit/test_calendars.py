@@ -158,6 +158,7 @@ def limit_of(folder: Path, limit: str, calendar: str) -> tuple[Calendar, float]:
     assert one.rules == two.rules, "calendars are found beside a rule file that is named on its own"
     clock = one.rules[0].measure.clock
     assert clock is not None
+    assert clock.limit_ms is not None
     return clock.calendar, clock.limit_ms / HOUR_MS
 
 

@@ -103,6 +103,9 @@ MEASURES = {
     "stream: cases\nmeasure: {overdue: count, from: opened, until: [replied, closed], limit: 24h, at: 0.8}": Measure(
         Kind.OVERDUE_COUNT, clock=Clock(("opened",), ("replied", "closed"), 86_400_000, 0.8)
     ),
+    "stream: cases\nmeasure: {overdue: count, from: promised, until: [resolved, closed], limit: until}": Measure(
+        Kind.OVERDUE_COUNT, clock=Clock(("promised",), ("resolved", "closed"), None)
+    ),
     "stream: claims\nmeasure: {limit: 3d, overdue: longest, until: settled, from: [opened]}": Measure(
         Kind.OVERDUE_LONGEST, clock=Clock(("opened",), ("settled",), 3 * 86_400_000)
     ),

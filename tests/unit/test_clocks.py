@@ -40,7 +40,7 @@ def event(random: Random, number: int) -> dict[str, Any]:
         "region": random.choice(["长沙", "长沙", "株洲", None]),
         "class": random.choice(["ordinary", "ordinary", "vip"]),
     }
-    if told["step"] == "extended":
+    if told["step"] == "extended" or random.random() < 0.3:
         told["until"] = random.choice([None, 0, time / 1000 + random.randrange(40), time / 1000 + 40 * random.random()])
     return without_none(told)
 
@@ -50,7 +50,7 @@ def rule(random: Random) -> Rule:
     clock = Clock(
         begins=random.choice([("opened",), ("opened", "signed"), ("paused",)]),
         ends=random.choice([("closed",), ("closed", "extended"), ("resumed",)]),
-        limit_ms=random.choice([1, 4_000, 15_000, 33_333]),
+        limit_ms=random.choice([1, 4_000, 15_000, 33_333, None]),
         at=random.choice([0.8, 1.0, 1.0, 0.333, 2.0]),
         calendar=random.choice(SHIFTS),
     )
@@ -121,14 +121,16 @@ def at(text: str) -> int:
     return T0_MS + ((hours - 9) * 60 + minutes) * 60_000
 
 
-def told(steps: str, limit: str, *, kind: Kind = Kind.OVERDUE_COUNT, part: float = 1.0, seconds: float = 1) -> str:
+def told(
+    steps: str, limit: str | None, *, kind: Kind = Kind.OVERDUE_COUNT, part: float = 1.0, seconds: float = 1
+) -> str:
     """Walk a timeline ("09:00 opened, 10:00 extended 12:00, …") of one case; tell when its rule changed its level."""
     events = []
     for number, step in enumerate(steps.split(", ")):
         time, name, *until = step.split(" ")
         more = {"until": at(until[0]) / 1000} if until else {}
         events.append({"stream": "cases", "id": f"{number}", "time": at(time), "case": "k1", "step": name, **more})
-    clock = Clock(("opened",), ("replied", "closed"), (at(limit) - at("00:00")), part)
+    clock = Clock(("opened",), ("replied", "closed"), None if limit is None else at(limit) - at("00:00"), part)
     levels = (("red", seconds),)
     own = Rule("r", "cases", Measure(kind, clock=clock), levels, {}, hop_ms=60_000)
     day_ms = 86_400_000
@@ -190,6 +192,25 @@ TIMELINES = {
 def test_a_timeline(name: str) -> None:
     steps, limit, expected = TIMELINES[name]
     assert told(steps, limit) == expected
+
+
+PROMISES = {
+    "kept": ("09:00 opened 12:00, 11:59 closed", ""),
+    "not kept": ("09:00 opened 12:00", "12:00 red"),
+    "one that names no time is none": ("09:00 opened", ""),
+    "given again": ("09:00 opened 12:00, 11:00 opened 14:00", "14:00 red"),
+    "given again without a time": ("09:00 opened 12:00, 11:00 opened", "12:00 red"),
+    "of a time gone by": ("09:00 opened 08:00", "09:01 red"),
+    "extended": ("09:00 opened 12:00, 10:00 extended 13:00", "13:00 red"),
+    "reopened with a new time": ("09:00 opened 12:00, 11:00 closed, 13:00 reopened 15:00", "15:00 red"),
+    "reopened without one": ("09:00 opened 12:00, 11:00 closed, 13:00 reopened", ""),
+}
+
+
+@pytest.mark.parametrize("name", PROMISES)
+def test_a_promise_is_due_when_it_says(name: str) -> None:
+    steps, expected = PROMISES[name]
+    assert told(steps, None) == expected
 
 
 def test_warns_at_a_part_of_the_limit() -> None:
