@@ -63,12 +63,19 @@ def split(partial: Partial, size_max: int) -> list[Partial]:
 
 def join(known: Partial, more: Partial) -> Partial:
     """Put two parts of one pane of one source partition together; what stands in both counts once."""
-    if (
-        more.things is None
-    ):  # of things the latest state is kept, and of a clock's steps each counts once, however often told
+    if more.things is None:
         there = set(known.keys)
         more = select(more, np.array([row for row, key in enumerate(more.keys) if key not in there], np.int64))
+    elif known.things is not None and more.things.every:  # else the latest state is kept, however often it is told
+        told = set(_names(known.things))
+        fresh = np.array([at for at, name in enumerate(_names(more.things)) if name not in told], np.int64)
+        more = replace(more, things=_chosen(more.things, fresh))
     return merge([known, more])
+
+
+def _names(things: Things) -> Iterator[tuple[int, int, str]]:
+    """Name each event of a partition: its thing, its time and its id, which no other has at that time."""
+    return zip(things.code.tolist(), things.time_ms.tolist(), things.ids, strict=True)
 
 
 def select(partial: Partial, rows: Int64) -> Partial:
