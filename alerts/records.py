@@ -39,6 +39,7 @@ class AlertRecord(msgspec.Struct, frozen=True):
     """One change of level of one alert, fields in the order in which they are written.
 
     `time` and `started` are RFC 3339 in UTC; `value` is None when it is not known; `key` goes by the rule's `by`.
+    `worst_step` is there if the rule asks for it, and empty if no plan of any step is known.
     """
 
     alert: str
@@ -56,6 +57,7 @@ class AlertRecord(msgspec.Struct, frozen=True):
     summary: dict[str, str]
     incident: str
     version: int = VERSION
+    worst_step: str | msgspec.UnsetType = msgspec.UNSET
 
     @property
     def time_ms(self) -> int:
@@ -93,6 +95,7 @@ def alert_record(transition: Transition, rule: Rule) -> AlertRecord:
         title=in_languages(rule.title),
         summary=_summary(rule, key, transition, value),
         incident=incident_id(alert),
+        worst_step=msgspec.UNSET if transition.worst_step is None else transition.worst_step,
     )
 
 
@@ -129,7 +132,8 @@ def decode(line: bytes) -> AlertRecord:
 def words(record: AlertRecord, language: Language, targets: Mapping[str, float] = _NO_TARGETS) -> Words:
     """Give the words that templates about a record may use; `targets` are those of its rule."""
     window_ms = round(record.window_s * 1000)
-    return Words(language, record.key, record.level, record.value, record.threshold, window_ms, targets)
+    worst_step = None if record.worst_step is msgspec.UNSET else record.worst_step
+    return Words(language, record.key, record.level, record.value, record.threshold, window_ms, targets, worst_step)
 
 
 def default_summary(rule: Rule) -> Mapping[str, str]:
@@ -180,7 +184,16 @@ def _summary(rule: Rule, key: Mapping[str, Scalar], transition: Transition, valu
     return {
         language: fill(
             templates[language],
-            Words(language, key, transition.level, value, transition.threshold, rule.window_ms, rule.targets),
+            Words(
+                language,
+                key,
+                transition.level,
+                value,
+                transition.threshold,
+                rule.window_ms,
+                rule.targets,
+                transition.worst_step,
+            ),
         )
         for language in LANGUAGES
     }

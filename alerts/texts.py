@@ -35,6 +35,7 @@ _UNITS: Mapping[Language, tuple[tuple[int, str], ...]] = {
 }
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _PLACEHOLDER = re.compile(r"\{([a-z][a-z0-9_]*)\}")
+_SPAN_S_MAX = 1e12  # thirty thousand years: no seconds
 _DIGITS_WHOLE_MAX = 1e15  # above it a float no longer tells one unit from the next, and digits only fill the screen
 
 
@@ -158,8 +159,9 @@ Word = Callable[[str], str | None]
 class Words:
     """The names a rule's templates may use, for one change of level in one language.
 
-    They are the fields of the key, `key` (all of them), `value`, `percent` (the value as a share of one), `threshold`,
-    `level` and `window`; and those of the rule's `targets` that it has, each also as `…_percent`.
+    They are the fields of the key, `key` (all of them), `value`, `percent` (the value as a share of one), `duration`
+    (the value as seconds), `threshold`, `level` and `window`, and `worst_step` where the rule asks for it; and those of
+    the rule's `targets` that it has, each also as `…_percent`.
     """
 
     language: Language
@@ -169,6 +171,7 @@ class Words:
     threshold: float
     window_ms: int
     targets: Mapping[str, float] = field(default_factory=dict)
+    worst_step: str | None = None  # empty: not known; None: nobody asked
 
     def __call__(self, name: str) -> str | None:
         """Say what `name` stands for, or None."""
@@ -177,19 +180,33 @@ class Words:
                 return number(self.value, self.language)
             case "percent":
                 return percent(self.value, self.language)
+            case "duration":
+                return _UNKNOWN[self.language] if self.value is None else self._span(self.value)
             case "threshold":
                 return number(self.threshold, self.language)
             case "level":
                 return LEVEL_WORDS[self.level][self.language]
             case "window":
                 return duration(self.window_ms, self.language)
+            case "worst_step" if self.worst_step is not None:
+                return key_value(self.worst_step, self.language)
             case "key":
                 return key_words(self.key, self.language)
+        return self._given(name)
+
+    def _given(self, name: str) -> str | None:
+        """Say a target of the rule or a field of the key."""
         if name in self.targets:
             return number(self.targets[name], self.language)
         if (aim := name.removesuffix("_percent")) in self.targets and name not in self.key:
             return percent(self.targets[aim], self.language)
         return key_value(self.key[name], self.language) if name in self.key else None
+
+    def _span(self, value: float) -> str:
+        """Write seconds as a span, if they can be one."""
+        return (
+            duration(round(value * 1000), self.language) if 0 <= value < _SPAN_S_MAX else number(value, self.language)
+        )
 
 
 def fill(template: str, word: Word) -> str:

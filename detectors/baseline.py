@@ -23,8 +23,7 @@ import numpy as np
 
 from detectors.batch import Bool, Float64, Int64
 from detectors.columns import grown
-from detectors.durations import UNIT_MS
-from detectors.levels import FOREVER
+from detectors.durations import FOREVER, UNIT_MS
 from detectors.outlook import next_step, step_of
 from detectors.rules import Kind, Rule
 from detectors.tails import DISPERSION_MIN, MEAN_MIN, count_tail, gauge_tail

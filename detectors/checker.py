@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, TypeGuard
 
+from detectors.calendars import Calendar
 from detectors.compound import Scope, check_series
 from detectors.conditions import read_except, read_field, read_where
 from detectors.grading import read_clear, read_direction, read_levels, read_min_events, read_times
@@ -31,6 +33,8 @@ RULE_KEYS = (
 
 Reader = Callable[[Place], object]
 
+NO_CALENDARS: Mapping[str, Calendar] = MappingProxyType({})
+
 ID = "[a-z0-9-]+"
 """The pattern of an id."""
 
@@ -44,7 +48,12 @@ class Checked:
     problems: tuple[Problem, ...]
 
 
-def check_rules(document: object, streams: Mapping[str, Stream] = STREAMS, almanac: Almanac = HERE) -> Checked:
+def check_rules(
+    document: object,
+    streams: Mapping[str, Stream] = STREAMS,
+    almanac: Almanac = HERE,
+    calendars: Mapping[str, Calendar] = NO_CALENDARS,
+) -> Checked:
     """Check a whole rule file. That ids are unique is for the caller to see, who knows the other files too.
 
     >>> [problem.message for problem in check_rules({"version": 1, "rulez": []}).problems]
@@ -58,7 +67,7 @@ def check_rules(document: object, streams: Mapping[str, Stream] = STREAMS, alman
     ids: dict[int, str] = {}
     places = entries["rules"].items("a list of rules") if "rules" in entries else None
     for index, place in enumerate(places or []):
-        rule = _read_rule(place, streams, almanac)
+        rule = _read_rule(place, streams, almanac, calendars)
         if rule is not None:
             good[index] = rule
         if isinstance(place.value, dict) and _is_id(place.value.get("id")):
@@ -75,7 +84,9 @@ def _is_id(value: object) -> TypeGuard[str]:
     return isinstance(value, str) and re.fullmatch(ID, value, re.ASCII) is not None
 
 
-def _read_rule(place: Place, streams: Mapping[str, Stream], almanac: Almanac) -> Rule | None:
+def _read_rule(
+    place: Place, streams: Mapping[str, Stream], almanac: Almanac, calendars: Mapping[str, Calendar]
+) -> Rule | None:
     """Read one rule to its end, whatever is wrong on the way; give it only if nothing is."""
     before = len(place.problems)
     parts = place.keys(RULE_KEYS, required=REQUIRED, wanted="a rule, as a mapping")
@@ -86,7 +97,7 @@ def _read_rule(place: Place, streams: Mapping[str, Stream], almanac: Almanac) ->
     settings: dict[str, Any] = {"stream": name, "below": below, "almanac": almanac, **read_times(parts, place)}
     if name is not None:
         hop_is_wrong = "hop" in parts and any(problem.path == parts["hop"].path for problem in place.problems)
-        scope = Scope(streams[name], streams, None if hop_is_wrong else settings["hop_ms"])
+        scope = Scope(streams[name], streams, None if hop_is_wrong else settings["hop_ms"], calendars)
         settings |= _read_each(parts, _readers_of_events(scope))
     measure = settings.get("measure")
     if measure is not None and name is not None:
@@ -97,7 +108,8 @@ def _read_rule(place: Place, streams: Mapping[str, Stream], almanac: Almanac) ->
     settings |= _read_each(parts, {"targets": read_targets})
     targets: Mapping[str, float] = settings.get("targets", {})
     limit = targets.get("limit")
-    spoken = None if name is None else (*SPOKEN, *words_of(targets), *settings.get("by", ()))
+    names = ("worst_step",) if measure is not None and measure.clock is not None and measure.clock.name_worst else ()
+    spoken = None if name is None else (*SPOKEN, *words_of(targets), *names, *settings.get("by", ()))
     settings |= _read_each(
         parts,
         {

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from detectors.calendars import Calendar
 from detectors.conditions import read_field, read_where
 from detectors.durations import format_duration
 from detectors.grading import read_duration
@@ -18,11 +19,12 @@ AGAINST_MS = {"1d": 86_400_000, "7d": 604_800_000}
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What a measure may name: its rule's stream, all streams; and the hop, None where that is wrong."""
+    """What a measure may name: its rule's stream, all streams, calendars; and the hop, None where that is wrong."""
 
     stream: Stream
     streams: Mapping[str, Stream]
-    hop_ms: int | None = None
+    hop_ms: int | None
+    calendars: Mapping[str, Calendar]
 
 
 Reader = Callable[[Place, Scope], Measure | None]
@@ -51,11 +53,11 @@ def _read_side(place: Place, scope: Scope, read: Reader) -> Part | None:
     if stream is None:
         return None
     where = read_where(parts["where"], stream) if "where" in parts else ()
-    inner = Scope(stream, scope.streams, scope.hop_ms)
+    inner = replace(scope, stream=stream)
     measure = read(parts["measure"], inner) if "measure" in parts else Measure(Kind.COUNT)
     if measure is None:
         return None
-    if measure.kind.is_now or measure.kind is Kind.RATIO or measure.base is not None:
+    if measure.kind.follows_states or measure.kind is Kind.RATIO or measure.base is not None:
         parts["measure"].refuse(f'"{measure.kind.value}" is no side of a ratio: a side is measured over the window')
         return None
     return Part(stream.name, where, measure)
@@ -79,7 +81,7 @@ def read_growth(place: Place, against: Place | None, scope: Scope, read: Reader)
     else:
         span_ms = AGAINST_MS[against.value]
         _check_hop(against, "against", span_ms, scope)
-    if base is not None and base.base is not None:
+    if base is not None and (base.base is not None or base.kind.moves):
         place.refuse(f'a "growth" is that of a measure of events, not of "{base.kind.value}"')
         return None
     return None if base is None or span_ms is None else Measure(Kind.GROWTH, base=base, span_ms=span_ms)

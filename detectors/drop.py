@@ -13,8 +13,7 @@ import numpy as np
 
 from detectors.batch import Float64, Int64
 from detectors.columns import grown
-from detectors.durations import UNIT_MS
-from detectors.levels import FOREVER
+from detectors.durations import FOREVER, UNIT_MS
 from detectors.outlook import next_step
 
 WEEK_MS = 7 * UNIT_MS["d"]

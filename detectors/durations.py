@@ -11,6 +11,9 @@ DURATION_MS_MAX = 3_650 * UNIT_MS["d"]
 
 DURATION = r"([0-9]{1,15}(?:\.[0-9]{1,15})?)(ms|s|m|h|d)"
 
+FOREVER = 1 << 62
+"""A time that never comes."""
+
 
 def parse_duration(text: str) -> int:
     """Read one number with its unit, as milliseconds; raise ValueError saying what is wrong.

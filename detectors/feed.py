@@ -20,6 +20,7 @@ from detectors.partial import (
     Array,
     Moments,
     Partial,
+    Stages,
     Things,
     Weights,
     latest_things,
@@ -28,6 +29,7 @@ from detectors.partial import (
     unique_pairs,
 )
 from detectors.rules import Kind, Rule
+from detectors.steps import ACTUAL, PLANNED, STEP, UNTIL, overruns_of, roles_of
 from detectors.transition import Key
 from detectors.vocabulary import Stream
 from detectors.where import chosen_by, matches
@@ -113,7 +115,7 @@ class Feeder:
         rule = self.rule
         wanted = chosen_by(rule, self._stream.fields, batch)
         ends = (batch.time_ms // rule.hop_ms + 1) * rule.hop_ms
-        if rule.measure.kind.is_now:
+        if rule.measure.kind.places_things:
             # What a thing is *not* any more counts too, so nothing is left out here.
             chosen = np.arange(len(batch))
             matched = np.ones(len(batch), np.bool_) if wanted is None else wanted
@@ -138,7 +140,7 @@ class Feeder:
 
     def _part(self, end: int, chosen: _Chosen, table: SeriesTable) -> Partial:
         batch, events, rows = chosen.batch, chosen.events, chosen.rows
-        if self.rule.measure.kind.is_now:
+        if self.rule.measure.kind.places_things:
             columns: dict[str, Array] = {"first_ms": batch.time_ms[events]} if self.rule.below else {}
             groups, places = np.unique(rows, return_inverse=True)
             keys = [table.keys[row] for row in groups.tolist()]
@@ -178,6 +180,8 @@ class Feeder:
         columns: dict[str, Array] = {"count": np.ones(len(events), np.int64)}
         if self.rule.below:
             columns["first_ms"] = batch.time_ms[events]
+        if measure.kind is Kind.SILENT:
+            columns["last_ms"] = batch.time_ms[events]
         if measure.kind is Kind.SHARE:
             hit = matches(measure.matching, self._stream.fields, batch)
             columns["hits"] = columns["count"] if hit is None else hit[events].astype(np.int64)
@@ -197,6 +201,7 @@ class Feeder:
         batch, events = chosen.batch, chosen.events
         measure = self.rule.measure
         size = len(events)
+        stages: Stages | None = None
         numbers = np.full(size, np.nan)
         values = np.zeros(size, np.uint64)
         if measure.kind is Kind.NOW_SUM:
@@ -206,6 +211,14 @@ class Feeder:
         if measure.kind is Kind.NOW_SHARE:
             hit = matches(measure.matching, self._stream.fields, batch)
             values = np.where(True if hit is None else hit[events], np.uint64(HIT), np.uint64(NO_HIT))
+        if measure.clock is not None:
+            values = roles_of(measure.clock, _codes(batch.columns[STEP])[events])
+            if UNTIL in batch.columns:
+                numbers = _numbers(batch.columns[UNTIL])[events]
+            if measure.clock.name_worst:
+                planned, actual = (_numbers(batch.columns[name])[events] for name in (PLANNED, ACTUAL))
+                names = batch.columns[STEP].values
+                stages = [str(names[event]) for event in events.tolist()], overruns_of(planned, actual)
         things = Things(
             _codes(batch.columns[self._stream.thing or ""])[events],
             batch.time_ms[events],
@@ -214,8 +227,10 @@ class Feeder:
             chosen.matched[events],
             numbers,
             values,
+            every=measure.clock is not None,
+            stages=stages,
         )
-        return latest_things([(things, np.arange(size))])
+        return things if things.every else latest_things([(things, np.arange(size))])
 
     def state(self) -> list[Any]:
         """Write the open panes down, each merged into one partial."""
@@ -239,8 +254,12 @@ def fields_of(rule: Rule, stream: Stream) -> Mapping[str, bool]:
     fields = {condition.field: False for condition in (*rule.where, *rule.excepted, *rule.measure.matching)}
     fields |= dict.fromkeys(rule.by, True)
     kind = rule.measure.kind
-    if kind.is_now and stream.thing is not None:
+    if kind.places_things and stream.thing is not None:
         fields[stream.thing] = True
+    if kind.is_overdue:
+        fields |= {STEP: True} | ({UNTIL: fields.get(UNTIL, False)} if UNTIL in stream.fields else {})
+    if rule.measure.clock is not None and rule.measure.clock.name_worst:
+        fields |= {PLANNED: fields.get(PLANNED, False), ACTUAL: fields.get(ACTUAL, False)}
     if rule.measure.field is not None:
         fields[rule.measure.field] = fields.get(rule.measure.field, False) or kind in _CODED
     return fields

@@ -15,7 +15,7 @@ import numpy as np
 
 from detectors.batch import Float64, Int64
 from detectors.columns import grown
-from detectors.levels import FOREVER
+from detectors.durations import FOREVER
 from detectors.outlook import next_step, step_of
 from detectors.partial import Array
 

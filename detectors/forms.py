@@ -16,6 +16,7 @@ class Slot(Enum):
     NUMBER = "a number over 0"
     FRACTION = "a number over 0, up to 1"
     DURATION = "a duration"
+    LIMIT = "a duration, or `until`"
     TEXT = "a name"
     TEXTS = "a name, or a list of names"
     TRUE = "true"
@@ -96,8 +97,8 @@ FORMS = (
         "overdue",
         "things that are over their time, or the longest of them",
         ("count", "longest"),
-        {"from": Slot.TEXTS, "until": Slot.TEXTS, "limit": Slot.DURATION},
-        {"at": Slot.NUMBER, "calendar": Slot.TEXT, "name_worst": Slot.TRUE},
+        {"from": Slot.TEXTS, "until": Slot.TEXTS, "limit": Slot.LIMIT},
+        {"at": Slot.NUMBER, "calendar": Slot.TEXT, "name_worst": ("step",)},
         of_things=True,
     ),
     Form(
@@ -123,6 +124,6 @@ def forms_of(name: str) -> tuple[Form, ...]:
     """Give every way to write the measure of this name.
 
     >>> [form.holds for form in forms_of("now")]
-    [('count',), ('sum',), ('distinct',)]
+    [('count',), ('sum',), ('distinct',), ('share',)]
     """
     return tuple(form for form in FORMS if form.name == name)

@@ -12,7 +12,7 @@ import numpy as np
 
 from detectors.batch import Float64, Int64
 from detectors.columns import grown
-from detectors.levels import FOREVER
+from detectors.durations import FOREVER
 
 
 class _Noted:

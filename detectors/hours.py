@@ -5,7 +5,7 @@ Times are milliseconds since the epoch; what hour and what day one is, the site'
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache
@@ -23,7 +23,7 @@ class Almanac:
     """What the clock and the days are like at the site: its time zone, and which days are holidays."""
 
     zone: str = "Asia/Shanghai"
-    holidays: frozenset[date] = frozenset()
+    holidays: Collection[date] = frozenset()
 
 
 HERE = Almanac()
@@ -44,7 +44,7 @@ class Span:
     holiday: bool | None = None
     dates: tuple[tuple[date, date], ...] = ()  # first and last day, both included
 
-    def holds(self, local: datetime, holidays: frozenset[date]) -> bool:
+    def holds(self, local: datetime, holidays: Collection[date]) -> bool:
         """Say whether a moment, told by the site's clock, lies within.
 
         >>> night = Span(hours=((22 * 60, 6 * 60),), days=(4,))
@@ -65,7 +65,7 @@ class Span:
                 return True
         return False
 
-    def _includes(self, day: date, holidays: frozenset[date]) -> bool:
+    def _includes(self, day: date, holidays: Collection[date]) -> bool:
         return (
             (not self.days or day.weekday() in self.days)
             and (self.holiday is None or self.holiday == (day in holidays))

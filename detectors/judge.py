@@ -1,8 +1,8 @@
 """The judge: partials of all source partitions become values at boundaries, and values become levels.
 
 A rule is judged only at boundaries where something can change: a pane enters or leaves a window, a hold runs out, a
-series begins, other thresholds hold. Between them values stand still, and the levels say themselves when they would
-not.
+series begins, other thresholds hold, or a value that moves by itself (of a clock) comes to where it matters. Between
+them nothing happens, and the levels and the clocks say themselves when it would.
 """
 
 from __future__ import annotations
@@ -14,12 +14,14 @@ from typing import Any
 
 import numpy as np
 
-from detectors.batch import Int64
+from detectors.batch import Float64, Int64
+from detectors.durations import FOREVER
 from detectors.firsts import Firsts
 from detectors.history import History
 from detectors.latest import LatestStates
-from detectors.levels import FOREVER, Levels
+from detectors.levels import Levels
 from detectors.matching import Matcher
+from detectors.moving import moving_of
 from detectors.outlook import Outlook
 from detectors.outlooks import outlook_of, window_for
 from detectors.partial import Partial, merge
@@ -45,7 +47,9 @@ class RuleJudge:
         self._history = History(rule.measure.span_ms, rule.window_ms) if rule.measure.kind is Kind.GROWTH else None
         self._matcher = Matcher(first.kind, first.span_ms, rule.hop_ms) if first.kind.is_unmatched else None
         self._now = LatestStates(measure.kind) if measure.kind.is_now else None
-        self._window = None if self._now is not None else window_for(rule)
+        self._moving = moving_of(rule)
+        self._follows = self._now if self._moving is None else self._moving  # what follows states, and no window
+        self._window = None if self._follows is not None else window_for(rule)
         self._outlook = outlook_of(rule, self._window)
         self._names = ("green", *(name for name, _ in rule.levels))
         self._start_ms = np.zeros(0, np.int64)  # `below`: the first boundary a whole window after the first event
@@ -77,7 +81,7 @@ class RuleJudge:
 
     @property
     def _waking_ms(self) -> int:
-        """The next boundary at which a hold runs out or a series begins."""
+        """The next boundary at which a hold runs out, a clock matters or a series begins."""
         return int(self.levels.wake_ms.min()) if len(self.levels.wake_ms) else FOREVER
 
     @property
@@ -103,12 +107,14 @@ class RuleJudge:
         if self.rule.below:
             # Not yet judged: woken at its start by what `_number` wrote into wake_ms.
             rows = rows[self._start_ms[rows] <= time_ms]
-        values = self._value_of(rows)
+        values = self._values_at(rows, time_ms)
         if self._history is not None:
             values = self._history.compare(rows, values, time_ms)
         if self._outlook is not None:
             values = self._outlook.values(rows, values)
         changed, was, unknown = self.levels.judge(rows, values, time_ms)
+        if self._moving is not None:
+            self.levels.wake_ms[rows] = np.minimum(self.levels.wake_ms[rows], self._moving.wake(rows, time_ms))
         said = [
             self._transition(row, old, time_ms, for_want=for_want)
             for row, old, for_want in zip(changed.tolist(), was.tolist(), unknown.tolist(), strict=True)
@@ -139,10 +145,12 @@ class RuleJudge:
     def _learn(self, outlook: Outlook, time_ms: int) -> Int64:
         """Show the values of all series to the outlook: what it says of any may be another from now on."""
         everything = np.arange(len(self.keys))
-        outlook.learn(self._value_of(everything), time_ms)
+        outlook.learn(self._values_at(everything, time_ms), time_ms)
         return everything
 
-    def _value_of(self, rows: Int64) -> Any:
+    def _values_at(self, rows: Int64, time_ms: int) -> Float64:
+        if self._moving is not None:
+            return self._moving.values(rows, time_ms)
         if self._now is not None:
             return self._now.values(rows)
         assert self._window is not None
@@ -169,15 +177,22 @@ class RuleJudge:
             self._schedule(entering, panes)
         touched = [_NOBODY, *entering]
         for rows, pane in zip(entering, panes, strict=True):
-            if self._now is not None:
-                self._now.grow(size)
-                touched.append(self._now.enter(rows, pane))
+            if self._follows is not None:
+                self._follows.grow(size)
+                touched.append(self._follows.enter(rows, pane))
             else:
                 assert self._window is not None
                 self._window.grow(size)
                 self._window.enter(rows, pane)
                 self._inside.append((pane.end_ms + self.rule.window_ms, rows, pane))
         return touched[1] if len(touched) == 2 else np.unique(np.concatenate(touched))
+
+    def _wake_all(self) -> None:
+        """Judge every series at the next boundary: its calendar may be another than when its state was written."""
+        next_ms = self.judged_ms + self.rule.hop_ms
+        wake_ms = self.levels.wake_ms[: len(self.keys)]
+        begun = self._start_ms[: len(self.keys)] <= next_ms if self.rule.below else np.ones(len(self.keys), np.bool_)
+        wake_ms[begun] = np.minimum(wake_ms[begun], next_ms)
 
     def _number(self, key: Key) -> int:
         row = self._rows.get(key)
@@ -214,12 +229,20 @@ class RuleJudge:
             value=None if for_want else float(self.levels.value[row]),
             threshold=self.levels.thresholds[(rank if rose else was) - 1],
             reason=reason,
+            worst_step=self._worst_step(row, time_ms),
         )
+
+    def _worst_step(self, row: int, time_ms: int) -> str | None:
+        return None if self._moving is None else self._moving.worst_step(row, time_ms)
 
     def series(self) -> Iterator[tuple[Key, str, float]]:
         """Give every series with its level and its last value (NaN = unknown)."""
+        values = self.levels.value[: len(self.keys)]
+        if self._moving is not None:  # judged only where it mattered, but it has moved since
+            moved = self._moving.values(np.arange(len(self.keys)), self.judged_ms)
+            values = np.where(np.isnan(values), values, moved)
         for row, key in enumerate(self.keys):
-            yield key, self._names[int(self.levels.rank[row])], float(self.levels.value[row])
+            yield key, self._names[int(self.levels.rank[row])], float(values[row])
 
     def endings(self) -> list[Transition]:
         """End every level at the next boundary, for want of a value: what is said if the rule is judged no longer."""
@@ -234,6 +257,7 @@ class RuleJudge:
                 value=None,
                 threshold=self.levels.thresholds[int(self.levels.rank[row]) - 1],
                 reason="unknown",
+                worst_step=self._worst_step(row, self.judged_ms),
             )
             for row in np.flatnonzero(self.levels.rank).tolist()
         ]
@@ -247,7 +271,7 @@ class RuleJudge:
             "levels": self.levels.state(len(self.keys)),
             "waiting": [pane.state() for panes in self._waiting.values() for pane in panes],
             "inside": [pane.state() for _, _, pane in self._inside],
-            "things": self._now.state() if self._now is not None else {},
+            "things": self._follows.state() if self._follows is not None else {},
             "outlook": self._outlook.state(len(self.keys)) if self._outlook is not None else None,
             "memory": self._window.state() if isinstance(self._window, Firsts | Staffing) else None,
             "history": self._history.state() if self._history is not None else None,
@@ -260,9 +284,9 @@ class RuleJudge:
             self._number(tuple(key))
         self.judged_ms = state["judged_ms"]
         self._start_ms = state["start_ms"].copy()
-        if self._now is not None:
-            self._now.grow(len(self.keys))
-            self._now.restore(state["things"])
+        if self._follows is not None:
+            self._follows.grow(len(self.keys))
+            self._follows.restore(state["things"])
         if self._window is not None:
             self._window.grow(len(self.keys))
         if self._history is not None:
@@ -271,14 +295,20 @@ class RuleJudge:
             self._matcher.restore(state["matcher"])
         for pane in map(Partial.of, state["inside"]):
             self._enter([pane], pane.end_ms)
+        self._restore_memories(state)
+        for pane in map(Partial.of, state["waiting"]):
+            self._waiting.setdefault(self._due_ms(pane), []).append(pane)
+        self._ends = sorted(self._waiting)
+
+    def _restore_memories(self, state: dict[str, Any]) -> None:
+        """Take up what the panes that entered again do not tell."""
         self.levels.restore(state["levels"])
         if self._outlook is not None:
             self._outlook.restore(state["outlook"])
         if isinstance(self._window, Firsts | Staffing):
             self._window.restore(state["memory"])
-        for pane in map(Partial.of, state["waiting"]):
-            self._waiting.setdefault(self._due_ms(pane), []).append(pane)
-        self._ends = sorted(self._waiting)
+        if self._moving is not None:
+            self._wake_all()
 
 
 class Judge:

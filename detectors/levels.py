@@ -19,11 +19,9 @@ from typing import Any
 import numpy as np
 
 from detectors.batch import Bool, Float64, Int64
+from detectors.durations import FOREVER
 from detectors.hours import Schedule
 from detectors.rules import Rule
-
-FOREVER = 1 << 62
-"""A time that never comes."""
 
 _NONE = np.zeros(0, np.int64)
 _NO = np.zeros(0, np.bool_)

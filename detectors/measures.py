@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
+from detectors.clockreading import BESIDE_OVERDUE, read_overdue, read_silent
 from detectors.compound import Scope, read_growth, read_ratio, read_unmatched
 from detectors.conditions import read_field, read_where
 from detectors.measures_ahead import KEYS as AHEAD
@@ -16,22 +17,35 @@ from detectors.vocabulary import FieldType, Stream
 OF_A_FIELD = {"sum": Kind.SUM, "mean": Kind.MEAN, "max": Kind.MAX, "distinct": Kind.DISTINCT}
 NOW = {"count": Kind.NOW_COUNT, "sum": Kind.NOW_SUM, "distinct": Kind.NOW_DISTINCT, "share": Kind.NOW_SHARE}
 NEEDS_NUMBERS = {Kind.SUM, Kind.MEAN, Kind.MAX, Kind.NOW_SUM, Kind.QUANTILE}
-MEASURES = ("count", *OF_A_FIELD, "share", "now", "quantile", "ratio", "growth", "unmatched", *AHEAD)
+MEASURES = (
+    "count",
+    *OF_A_FIELD,
+    "share",
+    "now",
+    "overdue",
+    "silent",
+    "quantile",
+    "ratio",
+    "growth",
+    "unmatched",
+    *AHEAD,
+)
 _BESIDE = {
     "now": ("field", "of"),
     "quantile": ("q",),
     "ratio": ("per",),
     "growth": ("against",),
     "unmatched": ("in", "on", "within"),
+    "overdue": BESIDE_OVERDUE,
     **AHEAD,
 }
-# Named in the contract, and computed by a later version: a rule that asks for one is refused, not misread.
-NOT_YET = ("overdue", "silent")
 
 
 _FORMS = {
     "share": "{share: {outcome: abandoned}}",
     "now": "{now: count}",
+    "overdue": "{overdue: count, from: opened, until: closed, limit: 24h}",
+    "silent": "{silent: true}",
     "quantile": "{quantile: FIELD, q: 0.95}",
     "ratio": "{ratio: {of: {…}, to: {…}}}",
     "growth": "{growth: count, against: 7d}",
@@ -54,13 +68,12 @@ def read_measure(place: Place, scope: Scope) -> Measure | None:
     if entries is None or name is None:
         return None
     operand = entries[name]
-    if name in NOT_YET:
-        operand.refuse(_not_yet(name), at_key=True)
-        return None
     readers: Mapping[str, Callable[[], Measure | None]] = {
         "now": lambda: _read_now(operand, entries, stream),
         "share": lambda: _read_share(operand, stream),
         "quantile": lambda: _read_quantile(operand, entries.get("q"), stream),
+        "overdue": lambda: read_overdue(operand, entries, stream, scope.calendars),
+        "silent": lambda: read_silent(operand),
         "ratio": lambda: read_ratio(operand, entries.get("per"), scope, read_measure),
         "growth": lambda: read_growth(operand, entries.get("against"), scope, read_measure),
         "unmatched": lambda: read_unmatched(operand, entries, scope),
@@ -76,7 +89,7 @@ def read_measure(place: Place, scope: Scope) -> Measure | None:
 
 def _name_of(place: Place, entries: Mapping[str, Place]) -> str | None:
     """Find the one measure that a mapping names, and refuse what stands beside it."""
-    named = [key for key in entries if key in MEASURES or key in NOT_YET]
+    named = [key for key in entries if key in MEASURES]
     if not named:
         if not entries:
             place.refuse(f"names no measure: there are {', '.join(MEASURES)}")
@@ -86,24 +99,25 @@ def _name_of(place: Place, entries: Mapping[str, Place]) -> str | None:
     name = named[0]
     for other in named[1:]:
         entries[other].refuse(f'a rule has one measure, and "{name}" is there already', at_key=True)
-    if name not in NOT_YET:  # what those take is not known here
-        belongs = (name, *_BESIDE.get(name, ()))
-        for key, operand in entries.items():
-            if key not in belongs and key not in named:
-                operand.refuse(f'unknown key {quoted(key)} beside "{name}": {suggest(key, belongs)}', at_key=True)
+    belongs = (name, *_BESIDE.get(name, ()))
+    for key, operand in entries.items():
+        if key not in belongs and key not in named:
+            operand.refuse(f'unknown key {quoted(key)} beside "{name}": {suggest(key, belongs)}', at_key=True)
     return name
 
 
-def _not_yet(name: str) -> str:
-    return f'measure "{name}" is not available in this version: there are {", ".join(MEASURES)}'
+_FORMS = {
+    "share": "{share: {outcome: abandoned}}",
+    "now": "{now: count}",
+    "overdue": "{overdue: count, from: opened, until: closed, limit: 24h}",
+    "silent": "{silent: true}",
+}
 
 
 def _read_word(place: Place, name: str) -> Measure | None:
     if name == "count":
         return Measure(Kind.COUNT)
-    if name in NOT_YET:
-        place.refuse(_not_yet(name))
-    elif name in MEASURES:
+    if name in MEASURES:
         form = _FORMS.get(name, f"{{{name}: FIELD}}")
         place.refuse(f'"{name}" needs to know of what: write {form}')
     else:

@@ -55,7 +55,7 @@ def read_ahead(name: str, entries: Mapping[str, Place], scope: Scope, read_measu
 
 def _read_base(name: str, place: Place, scope: Scope, read_measure: Reader) -> Measure | None:
     base = read_measure(place, scope)
-    if base is not None and base.base is not None:
+    if base is not None and (base.base is not None or base.kind.moves):
         place.refuse(f'"{name}" takes a measure of events, not "{base.kind.value}"')
         return None
     return base

@@ -26,6 +26,7 @@ _COMBINE: Mapping[str, np.ufunc] = {
     "hits": np.add,  # (n,) events that match the share's own condition
     "max": np.maximum,  # (n,) greatest value
     "first_ms": np.minimum,  # (n,) earliest event time
+    "last_ms": np.maximum,  # (n,) latest event time
     "coarse": np.maximum,  # (n,) 1 where `weights` hold the middles of buckets instead of the values
 }
 
@@ -35,17 +36,23 @@ DISTINCT_EXACT = 16_384
 """Distinct values a series counts exactly; beyond, the k smallest codes estimate the number."""
 
 
+Stages = tuple[Sequence[str], Int64]
+"""(n,) names of steps, and by how many milliseconds each overran its plan."""
+
+
 @dataclass(frozen=True, slots=True)
 class Things:
-    """The latest event of each thing in a pane: parallel columns, one row a thing."""
+    """The latest event of each thing in a pane, or `every` one: parallel columns, one row an event."""
 
     code: npt.NDArray[np.uint64]
     time_ms: Int64
     ids: Sequence[str]  # the greatest wins a tie
     row: Int64  # into the partial's keys
     matched: npt.NDArray[np.bool_]
-    number: npt.NDArray[np.float64]  # the summed field, NaN = missing
-    value: npt.NDArray[np.uint64]  # the code of the counted field, 0 = missing
+    number: npt.NDArray[np.float64]  # the summed field, or the time a clock is extended to; NaN = missing
+    value: npt.NDArray[np.uint64]  # the code of the counted field, 0 = missing; or the event's role for a clock
+    every: bool = False  # a clock needs all steps, in their order, not the latest alone
+    stages: Stages | None = None  # where the step to blame is to be named
 
 
 Weights = tuple[Int64, Float64, Int64]
@@ -84,7 +91,7 @@ class Partial:
         told = None
         if things is not None:
             told = [things.code, things.time_ms, list(things.ids), things.row]
-            told += [things.matched, things.number, things.value]
+            told += [things.matched, things.number, things.value, things.every, things.stages]
         is_plain = self.weights is None and self.moments is None and not self.side
         more = [] if is_plain else [self.weights, self.moments, self.side]
         return [self.rule, self.end_ms, list(self.keys), dict(self.columns), self.pairs, told, *more]
@@ -100,7 +107,7 @@ class Partial:
             [tuple(key) for key in keys],
             columns,
             None if pairs is None else (pairs[0], pairs[1]),
-            None if told is None else Things(*told),
+            None if told is None else Things(*told),  # stages come back as a list of two, which reads the same
             None if weights is None else (weights[0], weights[1], weights[2]),
             None if moments is None else (moments[0], moments[1], moments[2]),
             side,
@@ -187,7 +194,8 @@ def merge(partials: Sequence[Partial]) -> Partial:
         )
     things = None
     if partials[0].things is not None:
-        things = latest_things([(p.things, row_of) for p, row_of in zip(partials, mapped, strict=True) if p.things])
+        of_all = [(p.things, row_of) for p, row_of in zip(partials, mapped, strict=True) if p.things]
+        things = all_things(of_all) if partials[0].things.every else latest_things(of_all)
     # Without columns (`now`) every key keeps its place; with them `groups` is 0 … len(keys) − 1, each key once.
     assert not columns or len(groups) == len(keys)
     weights = moments = None
@@ -233,3 +241,25 @@ def latest_things(parts: Iterable[tuple[Things, Int64]]) -> Things:
         np.array(numbers, np.float64),
         np.array(values, np.uint64),
     )
+
+
+def all_things(parts: Sequence[tuple[Things, Int64]]) -> Things:
+    """Put the events of several parts into one, in any order; rows are translated through the arrays given."""
+    told = [part for part, _ in parts]
+    return Things(
+        np.concatenate([part.code for part in told]),
+        np.concatenate([part.time_ms for part in told]),
+        [id_ for part in told for id_ in part.ids],
+        np.concatenate([row_of[part.row] for part, row_of in parts]),
+        np.concatenate([part.matched for part in told]),
+        np.concatenate([part.number for part in told]),
+        np.concatenate([part.value for part in told]),
+        every=True,
+        stages=_all_stages([part.stages for part in told if part.stages is not None]),
+    )
+
+
+def _all_stages(parts: Sequence[Stages]) -> Stages | None:
+    if not parts:
+        return None
+    return [name for names, _ in parts for name in names], np.concatenate([overruns for _, overruns in parts])

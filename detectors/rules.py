@@ -8,8 +8,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date
 from enum import Enum
-from functools import cached_property
+from fractions import Fraction
+from functools import cached_property, lru_cache
 
+from detectors.calendars import ALWAYS, Calendar
 from detectors.hours import HERE, Almanac, Span
 
 Scalar = str | float | bool
@@ -39,9 +41,10 @@ class Condition:
 
 
 class Kind(Enum):
-    """What a measure computes: over a window, `NOW_*` over the latest state of things, the last out of another measure.
+    """What a measure computes: over a window, `NOW_*` over the latest state of things, or out of another measure.
 
-    Those look back on the values another measure had (`Measure.base`), or carry them on.
+    The last look back on the values another measure had (`Measure.base`), or carry them on. `OVERDUE_*` and `SILENT`
+    run against the clock.
     """
 
     COUNT = "count"
@@ -54,6 +57,9 @@ class Kind(Enum):
     NOW_SUM = "now sum"
     NOW_DISTINCT = "now distinct"
     NOW_SHARE = "now share"
+    OVERDUE_COUNT = "overdue count"
+    OVERDUE_LONGEST = "overdue longest"
+    SILENT = "silent"
     QUANTILE = "quantile"
     RATIO = "ratio"
     GROWTH = "growth"
@@ -77,6 +83,26 @@ class Kind(Enum):
         """Whether the measure looks for the counterpart of each event in another stream."""
         return self in (Kind.UNMATCHED_COUNT, Kind.UNMATCHED_SHARE, Kind.UNMATCHED_TOTAL)
 
+    @property
+    def is_overdue(self) -> bool:
+        """Whether the measure runs a clock for each thing."""
+        return self in (Kind.OVERDUE_COUNT, Kind.OVERDUE_LONGEST)
+
+    @property
+    def follows_states(self) -> bool:
+        """Whether what counts is the state that events have left, and not the events in a window."""
+        return self.is_now or self.moves
+
+    @property
+    def moves(self) -> bool:
+        """Whether the value rises by itself while nothing happens."""
+        return self.is_overdue or self is Kind.SILENT
+
+    @property
+    def places_things(self) -> bool:
+        """Whether a thing counts in the series where its latest event places it, and so every event says something."""
+        return self.is_now or self.is_overdue
+
 
 @dataclass(frozen=True, slots=True)
 class Part:
@@ -88,8 +114,39 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
+class Clock:
+    """The clock an `overdue` measure runs for each thing: the steps that start and end it, and how long it may run.
+
+    A thing is overdue from `at` × its limit on. `limit_ms` is working time of the calendar; None: up to the time that
+    the starting step names itself. With `name_worst`, alerts name the step to blame.
+    """
+
+    begins: tuple[str, ...]
+    ends: tuple[str, ...]
+    limit_ms: int | None
+    at: float = 1.0
+    calendar: Calendar = ALWAYS
+    name_worst: bool = False
+
+    def due_after(self, limit_ms: int) -> int:
+        """Give the working time after which a thing with this limit is overdue: at × limit, reckoned in decimals.
+
+        >>> Clock(("opened",), ("closed",), 86_400_000, at=0.8).due_after(86_400_000)
+        69120000
+        """
+        above, under = _decimal(self.at)
+        return -(-above * limit_ms // under)
+
+
+@lru_cache(maxsize=1024)  # asked for with every step of every thing
+def _decimal(number: float) -> tuple[int, int]:
+    """Give a number as people write it, as a fraction."""
+    return Fraction(str(number)).as_integer_ratio()
+
+
+@dataclass(frozen=True, slots=True)
 class Measure:
-    """What is computed: `field` for all but the counts, `matching` for `share` alone.
+    """What is computed: `field` for all but the counts, `matching` for `share` alone, `clock` for `overdue`.
 
     A ratio is `of` ÷ `to` × `per`; a growth is that of `base`, against its value `span_ms` ago; so `unusual`, `drop`
     and `new` look back on its values, and `forecast` carries them on. An unmatched event is one of which no event of
@@ -99,6 +156,7 @@ class Measure:
     kind: Kind
     field: str | None = None
     matching: tuple[Condition, ...] = ()
+    clock: Clock | None = None
     q: float | None = None  # of a quantile, over 0, up to 1
     of: Part | None = None
     to: Part | None = None
@@ -218,5 +276,8 @@ class Rule:
         return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 
-def _plain(value: Enum | date) -> str:
+def _plain(value: Enum | date | Calendar) -> str:
+    """Name what JSON has no word for. A calendar by its name: next year's holidays are no other arithmetic."""
+    if isinstance(value, Calendar):
+        return value.name
     return value.isoformat() if isinstance(value, date) else str(value.value)

@@ -17,6 +17,7 @@ from detectors.hours import DAYS
 from detectors.measures import MEASURES
 from detectors.occasions import DATES, HOURS
 from detectors.rules import Op
+from detectors.steps import UNTIL
 from detectors.targets import PART, TARGETS
 from detectors.testfile import CLOCK, MOMENT, REPEAT_KEYS
 from detectors.vocabulary import STREAMS, Field, FieldType, Stream
@@ -228,6 +229,7 @@ def _slot(slot: object, stream: Stream) -> Schema:
         Slot.NUMBER: {"type": "number", "exclusiveMinimum": 0},
         Slot.FRACTION: {"type": "number", "exclusiveMinimum": 0, "maximum": 1},
         Slot.DURATION: _ref("duration"),
+        Slot.LIMIT: {"anyOf": [_ref("duration"), {"const": UNTIL}]},
         Slot.TEXT: _TEXT,
         Slot.TEXTS: {"anyOf": [_TEXT, _NAMED]},
         Slot.TRUE: {"const": True},

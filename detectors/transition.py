@@ -25,3 +25,4 @@ class Transition:
     value: float | None
     threshold: float
     reason: str  # raised, lowered, cleared, unknown
+    worst_step: str | None = None  # the step to blame, empty if it is not known; None where nobody asked

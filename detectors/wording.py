@@ -9,7 +9,7 @@ from detectors.places import Place, quoted, suggest
 from detectors.rules import LEVEL_CODE
 
 LANGUAGES = ("en", "zh")
-SPOKEN = ("value", "percent", "threshold", "level", "window", "key")
+SPOKEN = ("value", "percent", "duration", "threshold", "level", "window", "key")
 """What a text may name in braces besides the `by` fields and the `targets` of its rule."""
 LEVELS = tuple(level for level in LEVEL_CODE if level != "green")
 

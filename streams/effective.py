@@ -54,7 +54,9 @@ def effective(written: Mapping[str, Any], rule: Rule) -> dict[str, Any]:
             for block, one in zip(written.get("when", []), rule.when, strict=True)
         ],
     }
-    problems = check_rules({"rules": [filled]}, STREAMS, rule.almanac).problems
+    clock = rule.measure.clock
+    calendars = {} if clock is None else {clock.calendar.name: clock.calendar}
+    problems = check_rules({"rules": [filled]}, STREAMS, rule.almanac, calendars).problems
     refused = {str(problem.path[2]) for problem in problems if len(problem.path) > 2} - written.keys()
     return {key: filled[key] for key in RULE_KEYS if key in filled and key not in refused}
 

@@ -17,6 +17,7 @@ _ROW_BYTES = 8
 _PAIR_BYTES = 16
 _SINGLE_BYTES = 24  # a value of a quantile, an event of an unmatched
 _THING_BYTES = 60
+_STAGE_BYTES = 12
 _SIGN_BYTES = 3  # of a character in UTF-8: more are rare, and records may be larger than what is asked for
 
 
@@ -66,10 +67,19 @@ def split(partial: Partial, size_max: int) -> list[Partial]:
 
 def join(known: Partial, more: Partial) -> Partial:
     """Put two parts of one pane of one source partition together; what stands in both counts once."""
-    if more.things is None:  # of things the latest state is kept, however often it is told
+    if more.things is None:
         there = set(known.keys)
         more = select(more, np.array([row for row, key in enumerate(more.keys) if key not in there], np.int64))
+    elif known.things is not None and more.things.every:  # else the latest state is kept, however often it is told
+        told = set(_names(known.things))
+        fresh = np.array([at for at, name in enumerate(_names(more.things)) if name not in told], np.int64)
+        more = replace(more, things=_chosen(more.things, fresh))
     return merge([known, more])
+
+
+def _names(things: Things) -> Iterator[tuple[int, int, str]]:
+    """Name each event of a partition: its thing, its time and its id, which no other has at that time."""
+    return zip(things.code.tolist(), things.time_ms.tolist(), things.ids, strict=True)
 
 
 def select(partial: Partial, rows: Int64) -> Partial:
@@ -105,6 +115,9 @@ def select(partial: Partial, rows: Int64) -> Partial:
 
 def _chosen(things: Things, which: Int64) -> Things:
     ids: Sequence[str] = [things.ids[at] for at in which.tolist()]
+    stages = things.stages
+    if stages is not None:
+        stages = [stages[0][at] for at in which.tolist()], stages[1][which]
     return Things(
         things.code[which],
         things.time_ms[which],
@@ -113,11 +126,16 @@ def _chosen(things: Things, which: Int64) -> Things:
         things.matched[which],
         things.number[which],
         things.value[which],
+        things.every,
+        stages,
     )
 
 
 def _thing_sizes(things: Things) -> Int64:
-    return np.array([_THING_BYTES + _SIGN_BYTES * len(id_) for id_ in things.ids], np.int64)
+    sizes = np.array([_THING_BYTES + _SIGN_BYTES * len(id_) for id_ in things.ids], np.int64)
+    if things.stages is not None:
+        sizes += np.array([_STAGE_BYTES + _SIGN_BYTES * len(name) for name in things.stages[0]], np.int64)
+    return sizes
 
 
 def _runs(sizes: Int64, size_max: int) -> Iterator[Int64]:

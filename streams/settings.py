@@ -19,6 +19,7 @@ from detectors.durations import parse_duration
 from detectors.hours import Almanac
 from detectors.places import describe, quoted, suggest
 from detectors.vocabulary import STREAMS
+from streams.calendars import OFFICIAL, almanac_of
 from streams.security import Security
 
 SHIPPED_RULES = Path(__file__).resolve().parent.parent / "rules"
@@ -84,13 +85,16 @@ def _known_zone(name: str) -> str:
 
 def _day(value: object) -> object:
     try:
-        return date.fromisoformat(value) if isinstance(value, str) else value
+        return date.fromisoformat(value) if isinstance(value, str) and value != OFFICIAL else value
     except ValueError:
-        raise ValueError(f"{quoted(str(value))} is no date, as in 2026-10-01") from None
+        raise ValueError(f"{quoted(str(value))} is no date, as in 2026-10-01, nor china") from None
 
 
 Span = Annotated[int, BeforeValidator(_span_ms), Field(ge=0)]
 """A duration as in rule files, in milliseconds."""
+
+Holiday = Annotated[date | Literal["china"], BeforeValidator(_day)]
+"""A day, or the word for all official days off."""
 
 StreamName = Annotated[str, AfterValidator(_known_stream)]
 
@@ -172,8 +176,8 @@ class Settings(BaseSettings):
     expect_every: Mapping[StreamName, Span] = {}
     breaker: Breaker = Breaker()
     zone: Annotated[str, AfterValidator(_known_zone)] = "Asia/Shanghai"
-    # days that `holiday` means in rules
-    holidays: Annotated[tuple[Annotated[date, BeforeValidator(_day)], ...], BeforeValidator(_names), NoDecode] = ()
+    # days that `holiday` means in rules; the official days off, and others by their dates
+    holidays: Annotated[tuple[Holiday, ...], BeforeValidator(_names), NoDecode] = ("china",)
     lang: Literal["zh", "en"] = "zh"
     web: Web = Web()
     channels: Mapping[str, Channel] = {"console": ConsoleChannel(type="console")}
@@ -182,7 +186,7 @@ class Settings(BaseSettings):
     @property
     def almanac(self) -> Almanac:
         """The site's clock and calendar, as rules need them."""
-        return Almanac(self.zone, frozenset(self.holidays))
+        return almanac_of(self.zone, self.holidays)
 
     @classmethod
     def settings_customise_sources(

@@ -15,10 +15,10 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from detectors.rules import Condition, Kind, Op, Rule
-from tests import oracle_ahead, oracle_windows
+from tests import oracle_ahead, oracle_clocks, oracle_windows
 
 Event = Mapping[str, Any]
-THINGS = {"network": "element", "cases": "case", "agents": "agent"}
+THINGS = {"network": "element", "agents": "agent", **oracle_clocks.THINGS}
 
 
 def accepted(events: Sequence[Event], lateness: int) -> list[Event]:
@@ -77,14 +77,25 @@ def latest_at(rule: Rule, key: tuple[Any, ...], events: Sequence[Event], t: int)
 
 def value_at(rule: Rule, key: tuple[Any, ...], events: Sequence[Event], t: int) -> float | None:
     """Give the value of one series at boundary t; None is unknown."""
-    kind, field = rule.measure.kind, rule.measure.field or ""
+    kind = rule.measure.kind
     if kind in oracle_windows.KINDS:
         return oracle_windows.value_at(rule, key, events, t)
     events = [e for e in events if e["stream"] == rule.stream]
     if kind.is_now:
         return latest_at(rule, key, events, t)
-    there = [e for e in events if t - rule.window_ms <= e["time"] < t and key_of(rule, e) == key]
-    there = [e for e in there if chosen(rule, e)]
+    if kind.is_overdue:
+        own = [e for e in events if e["time"] < t]
+        return oracle_clocks.overdue_at(rule, own, t, lambda e: key_of(rule, e) == key and chosen(rule, e))
+    if kind is Kind.SILENT:
+        own = [e["time"] for e in events if e["time"] < t and key_of(rule, e) == key and chosen(rule, e)]
+        return (t - max(own)) / 1000
+    there = [e for e in events if t - rule.window_ms <= e["time"] < t and key_of(rule, e) == key and chosen(rule, e)]
+    return over_window(rule, there)
+
+
+def over_window(rule: Rule, there: Sequence[Event]) -> float | None:
+    """Give the value of the events of one series in one window."""
+    kind, field = rule.measure.kind, rule.measure.field or ""
     values = [e[field] for e in there if e.get(field) is not None]
     if kind is Kind.COUNT:
         return len(there)
@@ -162,7 +173,7 @@ def beginnings(rule: Rule, events: Sequence[Event]) -> dict[tuple[Any, ...], int
         return beginnings(replace(rule, measure=rule.measure.base or rule.measure), events)
     for one, shift in oracle_windows.counted(rule):
         for event in events:
-            if event["stream"] == one.stream and (one.measure.kind.is_now or chosen(one, event)):
+            if event["stream"] == one.stream and (one.measure.kind.places_things or chosen(one, event)):
                 key = key_of(rule, event)
                 first[key] = min(first.get(key, event["time"] + shift), event["time"] + shift)
     return first

@@ -63,7 +63,7 @@ def command(
                 click.echo(_pointer(problem, lines), err=True, nl=False)
     if not quiet:
         click.echo(_verdict(found), err=True)
-        if not almanac.holidays and (asking := [rule.id for rule in found.rules if rule.asks_for_holidays]):
+        if (asking := [rule.id for rule in found.rules if rule.asks_for_holidays]) and not almanac.holidays:
             click.echo(
                 f"note: no holidays are known (settings: holidays), and {', '.join(asking)} asks for them", err=True
             )

@@ -24,10 +24,10 @@ def with_settings(command: F) -> F:
 
 def almanac_of(context: click.Context, settings: Path | None) -> Almanac:
     """Read the site's clock and calendar; end the command with exit code 2 where the settings are wrong."""
-    from detectors.hours import HERE
+    from streams.calendars import almanac_of as almanac_of_site
 
     if settings is None and not {"TOCSIN_ZONE", "TOCSIN_HOLIDAYS"} & os.environ.keys():
-        return HERE
+        return almanac_of_site()
     from streams.settings import SettingsError
     from streams.settingsfile import read_settings
 

@@ -47,6 +47,11 @@ def as_yaml(rules: Sequence[Rule]) -> str:
         measure: Any = kind.value if kind is Kind.COUNT else {kind.value: field}
         if kind is Kind.SHARE:
             measure = {"share": as_where(rule.measure.matching)}
+        if kind is Kind.SILENT:
+            measure = {"silent": True}
+        if (clock := rule.measure.clock) is not None:
+            measure = {"overdue": kind.value.removeprefix("overdue "), "limit": f"{clock.limit_ms}ms", "at": clock.at}
+            measure |= {"from": list(clock.begins), "until": list(clock.ends)}
         if kind is Kind.NOW_SHARE:
             measure = {"now": "share", "of": as_where(rule.measure.matching)}
         elif kind.is_now:
@@ -107,6 +112,7 @@ def test_agrees_with_the_oracle(seed: int, tmp_path: Path) -> None:
     rng = random.Random(1000 + seed)
     events = [dense_event(rng, number) for number in range(300)]
     events = [{**event, "time": event["time"] + BASE_MS} for event in events]
+    events = [{**event, "until": event["until"] + BASE_MS / 1000} if "until" in event else event for event in events]
     events.sort(key=lambda event: event["time"] + rng.randrange(3000))
     rules = [replace(dense_rule(rng), id=f"r{number}") for number in range(5)]
     (tmp_path / "rules.yaml").write_text(as_yaml(rules), encoding="utf-8")

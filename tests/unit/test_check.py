@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from detectors.checker import check_rules
-from detectors.rules import Condition, Kind, Measure, Op, Part, Rule
+from detectors.rules import Clock, Condition, Kind, Measure, Op, Part, Rule
 from detectors.vocabulary import Field, FieldType, Stream, declare
 from streams.commands.check import command
 from streams.rulefile import load
@@ -146,6 +146,19 @@ MEASURES = {
     "stream: calls\nmeasure: {unmatched: share, in: {stream: complaints}, on: customer, within: 30m}": Measure(
         Kind.UNMATCHED_SHARE, "customer", to=Part("complaints"), span_ms=1_800_000
     ),
+    "stream: calls\nmeasure: {silent: true}": Measure(Kind.SILENT),
+    "stream: cases\nmeasure: {overdue: count, from: opened, until: [replied, closed], limit: 24h, at: 0.8}": Measure(
+        Kind.OVERDUE_COUNT, clock=Clock(("opened",), ("replied", "closed"), 86_400_000, 0.8)
+    ),
+    "stream: cases\nmeasure: {overdue: count, from: promised, until: [resolved, closed], limit: until}": Measure(
+        Kind.OVERDUE_COUNT, clock=Clock(("promised",), ("resolved", "closed"), None)
+    ),
+    "stream: claims\nmeasure: {limit: 3d, overdue: longest, until: settled, from: [opened]}": Measure(
+        Kind.OVERDUE_LONGEST, clock=Clock(("opened",), ("settled",), 3 * 86_400_000)
+    ),
+    "stream: shipments\nmeasure: {overdue: count, from: 揽收, until: 签收, limit: 2d, name_worst: step}": Measure(
+        Kind.OVERDUE_COUNT, clock=Clock(("揽收",), ("签收",), 2 * 86_400_000, name_worst=True)
+    ),
 }
 
 
@@ -261,11 +274,12 @@ def test_a_rule_that_asks_for_holidays_nobody_named_is_noted(tmp_path: Path) -> 
         f"rules: [{{id: a, title: {{en: A, zh: 甲}}, stream: calls, measure: count, levels: {{red: 5}}, {block}}}]"
     )
     note = "note: no holidays are known (settings: holidays), and a asks for them\n"
+    for holidays, said in {"[]": note, "[2026-10-01]": "", "[china, 2026-07-13]": ""}.items():
+        settings.write_text(f"holidays: {holidays}")
+        answer = CliRunner().invoke(command, [str(path), "--settings", str(settings)])
+        assert (answer.exit_code, answer.stderr) == (0, f"ok: 1 rule in 1 file\n{said}")
     answer = CliRunner().invoke(command, [str(path)])
-    assert (answer.exit_code, answer.stderr) == (0, f"ok: 1 rule in 1 file\n{note}")
-    settings.write_text("holidays: [2026-10-01]")
-    answer = CliRunner().invoke(command, [str(path), "--settings", str(settings)])
-    assert (answer.exit_code, answer.stderr) == (0, "ok: 1 rule in 1 file\n")
+    assert (answer.exit_code, answer.stderr) == (0, "ok: 1 rule in 1 file\n"), "the official days off are known"
 
 
 def test_quiet_says_nothing_but_the_mistakes() -> None:

@@ -52,6 +52,13 @@ def test_the_example_of_a_test_passes(tmp_path: Path) -> None:
     assert (answer.exit_code, answer.stderr) == (0, "ok: 1 test passed\n"), answer.stdout
 
 
+def test_the_calendar_that_is_shown_is_one(tmp_path: Path) -> None:
+    (block,) = re.findall(r"```\n(calendars:.*?)```", PAGE, re.DOTALL)
+    (tmp_path / "calendars.yaml").write_text(block, encoding="utf-8")
+    (tmp_path / "rules.yaml").write_text(BLOCKS[0], encoding="utf-8")
+    assert load([tmp_path]).problems == ()
+
+
 @pytest.mark.parametrize("block", SHOWN[:3])
 def test_the_three_rules_stand_in_the_pack_as_they_are_shown(block: str) -> None:
     shipped = [path.read_text(encoding="utf-8") for path in (ROOT / "rules").glob("*.yaml")]

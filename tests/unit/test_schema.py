@@ -96,10 +96,24 @@ WRITTEN = {
 }
 
 
-@pytest.mark.parametrize(("good", "bad"), WRITTEN.items())
+CLOCKS = {
+    "{overdue: count, from: opened, until: [replied, closed], limit: 3d, at: 0.8, calendar: china-workdays}": (
+        "{overdue: count, from: opened, until: [], limit: 3d}"
+    ),
+    "{overdue: longest, from: promised, until: closed, limit: until}": (
+        "{overdue: longest, from: promised, until: closed, limit: never}"
+    ),
+    "{overdue: count, from: opened, until: closed, limit: 2d, name_worst: step}": (
+        "{overdue: count, from: opened, until: closed, limit: 2d, name_worst: true}"
+    ),
+}
+
+
+@pytest.mark.parametrize(("good", "bad"), [*WRITTEN.items(), *CLOCKS.items()])
 def test_a_form_takes_what_the_contract_writes_and_not_its_like(good: str, bad: str) -> None:
     schema = schema_of_rules(measures=dict.fromkeys(form.name for form in FORMS))
-    rule = "rules: [{id: r, title: {en: R, zh: R}, stream: calls, levels: {red: 1}, measure: %s}]"
+    stream = "cases" if good in CLOCKS else "calls"
+    rule = f"rules: [{{id: r, title: {{en: R, zh: R}}, stream: {stream}, levels: {{red: 1}}, measure: %s}}]"
     found = [
         Draft7Validator(schema).is_valid(parse_yaml((rule % text).encode(), "r.yaml").data) for text in (good, bad)
     ]
