@@ -51,6 +51,10 @@ class Rates:
         """Count."""
         self.metrics.count_refused(stream, reason, number)
 
+    def count_unknown_places(self, stream: str, number: int) -> None:
+        """Count."""
+        self.metrics.count_unknown_places(stream, number)
+
     def per_second(self) -> dict[str, float]:
         """Give the rates as of now."""
         since_ms = self.clock() - _RATE_SPAN_MS

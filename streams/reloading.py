@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 from alerts.records import format_time
 from detectors.rules import Rule
+from detectors.vocabulary import STREAMS, Stream
 from streams.rulefile import load
 
 _log = logging.getLogger(__name__)
@@ -63,17 +64,20 @@ class Ruled(Protocol):
 class Reloader:
     """Reads the rules of `path` again, one time after the other. `now_ms` is wall time."""
 
-    def __init__(self, path: Path, ruled: Ruled, now_ms: Callable[[], int]) -> None:
+    def __init__(
+        self, path: Path, ruled: Ruled, now_ms: Callable[[], int], streams: Mapping[str, Stream] = STREAMS
+    ) -> None:
         self._path = path
         self._ruled = ruled
         self._now_ms = now_ms
+        self._streams = streams
         self._lock = asyncio.Lock()
         self.last: Reload | None = None
 
     async def reload(self) -> Reload:
         """Read the files; take the rules if nothing is wrong with any, else say what is and change nothing."""
         async with self._lock:
-            found = await asyncio.to_thread(load, [self._path])
+            found = await asyncio.to_thread(load, [self._path], self._streams)
             problems = [str(problem) for problem in found.problems]
             if not problems and not found.rules:
                 problems = [f"{self._path}: no rules"]

@@ -37,6 +37,7 @@ from streams.orders import add_orders
 from streams.overview import Overview, Rates, SeriesLevels
 from streams.reloading import Reload, Reloader
 from streams.settings import AlertmanagerChannel, Settings, SettingsError, WebhookChannel, secret_of
+from streams.site import SHIPPED, Site
 from streams.source_stage import Place, SourceStage, Ways
 from streams.stage import Stage
 from streams.topics import ALERTS, PARTIALS, Topic, plan, stream_topic
@@ -71,11 +72,16 @@ class Listeners:
 class Service:
     """A worker for one set of rules. `clock` tells the time in which events happen, in milliseconds."""
 
-    def __init__(self, settings: Settings, rules: Sequence[Rule], *, clock: Callable[[], int]) -> None:
+    def __init__(
+        self, settings: Settings, rules: Sequence[Rule], *, clock: Callable[[], int], site: Site = SHIPPED
+    ) -> None:
         """Join the parts; nothing is opened yet. Raise SettingsError for what does not fit together."""
         self.settings = settings
         self.rules = rules
-        self.streams = tuple(dict.fromkeys((*settings.streams, *(rule.stream for rule in rules))))
+        self.streams = tuple(
+            dict.fromkeys((*settings.streams, *settings.custom_streams, *(rule.stream for rule in rules)))
+        )
+        self.site = site
         self.access = access_of(settings.security)
         self._clock = clock
         self.metrics = Metrics(CollectorRegistry(), version=VERSION, streams=self.streams, channels=settings.channels)
@@ -92,7 +98,7 @@ class Service:
         token_file = settings.web.token_file
         self._door = Door(secret_of(token_file) if token_file else None, settings.web.hosts)
         self._dispatcher: Dispatcher | None = None
-        self._reloader = Reloader(settings.rules, self, _wall_ms)
+        self._reloader = Reloader(settings.rules, self, _wall_ms, site.streams)
         self.host = Host(
             HostSettings(bootstrap=settings.broker, app_id=settings.group, access=self.access),
             self._wirings(),
@@ -195,7 +201,7 @@ class Service:
     def _wirings(self) -> list[Wiring]:
         settings = self.settings
         breaker = BreakerLimits(settings.breaker.share, settings.breaker.events)
-        ways = Ways(settings.judge_partitions, settings.lateness, settings.expect_every, breaker)
+        ways = Ways(settings.judge_partitions, settings.lateness, settings.expect_every, breaker, self.site)
 
         def source(stream: str) -> Wiring:
             def make(partition: int, partitions: int) -> Stage:

@@ -10,15 +10,14 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from detectors.gate import ACCEPTED, DUPLICATE, LATE
-from detectors.monitor import Monitor, fields_needed
-from detectors.vocabulary import STREAMS
+from detectors.monitor import Monitor
 from streams.breaker import Breaker, BreakerLimits
-from streams.columns import to_batch
 from streams.counts import Counts
 from streams.deadletters import build
 from streams.events import Decoded, Decoder
 from streams.pack import pack, unpack
 from streams.report import Report, in_chunks, judge_of
+from streams.site import SHIPPED, Reading, Site
 from streams.stage import Chunk, Outgoing
 from streams.topics import DEADLETTERS, LATE_EVENTS, PARTIALS
 
@@ -46,6 +45,9 @@ class SourceMetrics(Protocol):
     def count_refused(self, stream: str, reason: str, number: int) -> None:
         """Count refused events by reason, and as rejected."""
 
+    def count_unknown_places(self, stream: str, number: int) -> None:
+        """Count events that name a place the table of places lacks."""
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -64,6 +66,7 @@ class Ways:
     lateness_ms: int
     expect_every_ms: Mapping[str, int] = field(default_factory=dict)  # silence of these streams is blindness, not calm
     breaker: BreakerLimits = field(default_factory=BreakerLimits)
+    site: Site = SHIPPED
 
 
 class SourceStage:
@@ -77,7 +80,8 @@ class SourceStage:
         self._metrics = metrics
         self._judges = ways.judges
         self._expect_ms = ways.expect_every_ms.get(stream)
-        self._decoder = Decoder(STREAMS[stream])
+        self._site = ways.site
+        self._decoder = Decoder(self._site.streams[stream])
         self._begin(rules)
         self._next_offset = 0
         self._silent_ms = 0
@@ -92,8 +96,8 @@ class SourceStage:
 
     def _begin(self, rules: Sequence[Rule]) -> None:
         self._rules = [rule for rule in rules if rule.stream == self.stream]
-        self._fields = fields_needed(self._rules, STREAMS[self.stream])
-        self._monitor = Monitor(self._rules, STREAMS, lateness_ms=self._lateness_ms)
+        self._reading = Reading(self._site, self.stream, self._rules)
+        self._monitor = Monitor(self._rules, self._site.streams, lateness_ms=self._lateness_ms)
         self._step_ms = int(np.gcd.reduce([rule.hop_ms for rule in self._rules] or [1000]))
 
     def take_rules(self, rules: Sequence[Rule]) -> None:
@@ -179,7 +183,9 @@ class SourceStage:
             if number:
                 self._metrics.count_events(self.stream, result, number)
         if len(kept):
-            self._monitor.feed(to_batch(STREAMS[self.stream], events, times[kept], self._fields))
+            self._monitor.feed(self._reading.batch(events, times[kept]))
+            if unknown := self._reading.take_unknown():
+                self._metrics.count_unknown_places(self.stream, unknown)
         late = np.flatnonzero(verdict == LATE) + first
         place = f"{chunk.topic}:{chunk.partition}"
         return [

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from streams.commands.siting import site_options, site_or_stop
+
 if TYPE_CHECKING:
     from streams.rulefile import RuleSet
     from streams.yamlfile import Located
@@ -22,10 +24,19 @@ SOURCE_LEN_MAX = 160
 
 @click.command()
 @click.argument("rules", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+@site_options
 @click.option("--output", type=click.Choice(["text", "json"]), default="text", help="How the answer is written.")
 @click.option("--quiet", is_flag=True, help="Write nothing to standard error.")
 @click.pass_context
-def command(context: click.Context, rules: tuple[Path, ...], output: str, *, quiet: bool) -> None:
+def command(
+    context: click.Context,
+    rules: tuple[Path, ...],
+    settings_path: Path | None,
+    topology: Path | None,
+    output: str,
+    *,
+    quiet: bool,
+) -> None:
     r"""Check rule files, and folders of them; exit 1 if anything is wrong.
 
     Every mistake is a line FILE:LINE:COLUMN: PATH: MESSAGE on standard output.
@@ -36,7 +47,7 @@ def command(context: click.Context, rules: tuple[Path, ...], output: str, *, qui
     """
     from streams.rulefile import load
 
-    found = load(rules)
+    found = load(rules, site_or_stop(context, "tocsin check", settings_path, topology).streams)
     if output == "json":
         click.echo(_as_json(found))
     else:

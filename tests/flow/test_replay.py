@@ -271,7 +271,7 @@ def test_a_heartbeat_lets_time_pass(rules: Path, tmp_path: Path) -> None:
     [
         (["missing.jsonl"], 3, "tocsin replay: missing.jsonl: cannot be read: No such file or directory"),
         (["notes.txt"], 2, "tocsin replay: notes.txt: expected .jsonl or .csv"),
-        (["-", "--stream", "complaint"], 2, "unknown stream 'complaint'. Did you mean 'complaints'?"),
+        (["-", "--stream", "complaint"], 2, 'unknown stream "complaint": did you mean "complaints"?'),
         (["-", "--lateness", "soon"], 2, "'soon' is not a duration: write a number and ms, s, m, h or d, as in 10s"),
         (["-", "-"], 2, "tocsin replay: standard input (-) can be read only once"),
     ],

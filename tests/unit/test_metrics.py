@@ -38,6 +38,7 @@ CONTRACT = {
     "tocsin_breaker_open": {"stream"},
     "tocsin_reloads_total": {"result"},
     "tocsin_rules_waiting": set(),
+    "tocsin_unknown_places_total": {"stream"},
 }
 
 Row = tuple[str, str, float, float]
