@@ -67,7 +67,7 @@ _decoder = msgspec.json.Decoder(AlertRecord)
 
 def alert_record(transition: Transition, rule: Rule) -> AlertRecord:
     """Write a transition of `rule` down as the outside sees it. The same transition always gives the same record."""
-    key = {name: _scalar(value) for name, value in zip(rule.by, transition.key, strict=True)}
+    key = {name: _scalar(value) for name, value in rule.named(transition.key).items()}
     value = None if transition.value is None else float(transition.value)
     window_s, rest_ms = divmod(rule.window_ms, 1000)
     alert = alert_id(rule.id, key, transition.started_ms)

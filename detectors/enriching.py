@@ -64,7 +64,8 @@ def enricher_of(topology: Topology | None, stream: Stream, needed: Mapping[str, 
 
 def _says(codes: UInt64) -> Bool:
     """Say which events name a place at all; to keys an empty text is a missing one, and so it is here."""
-    return (codes != MISSING) & (codes != np.uint64(EMPTY))
+    says: Bool = (codes != MISSING) & (codes != np.uint64(EMPTY))
+    return says
 
 
 def _codes(column: Column) -> UInt64:

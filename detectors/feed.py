@@ -14,7 +14,7 @@ import numpy as np
 
 from detectors import exact
 from detectors.batch import Column, EventBatch, Int64, UInt64
-from detectors.codes import combine
+from detectors.codes import code_of, combine
 from detectors.partial import Array, Partial, Things, latest_things, merge, reduce_events, unique_pairs
 from detectors.rules import Kind, Rule
 from detectors.transition import Key
@@ -25,10 +25,14 @@ _CHUNKS_MAX = 64  # parts of one open pane; more are merged, so that many small 
 
 
 class SeriesTable:
-    """The series of one `by` over one stream: key ↔ row. Rules with the same `by` share one."""
+    """The series of one `by` over one stream: key ↔ row. Rules with the same `by` share one.
 
-    def __init__(self, by: tuple[str, ...]) -> None:
+    `level` is that of a rule that is judged at several: it stands first in the keys, and `by` begins with its field.
+    """
+
+    def __init__(self, by: tuple[str, ...], level: str | None = None) -> None:
         self.by = by
+        self.level = level
         self.keys: list[Key] = []
         self._known = np.full(1, np.iinfo(np.uint64).max)  # codes, sorted; the last stands for none
         self._row_at = np.full(1, -1)  # the row of each
@@ -57,7 +61,8 @@ class SeriesTable:
         fresh, first = np.unique(codes[unknown], return_index=True)
         order = np.argsort(first)
         for event in unknown[first[order]].tolist():
-            self.keys.append(tuple(_key_value(column.values[event]) for column in columns))
+            key = tuple(_key_value(column.values[event]) for column in columns)
+            self.keys.append(key if self.level is None else (self.level, *key))
         known = np.concatenate((self._known, fresh[order]))
         rows = np.concatenate((self._row_at, np.arange(len(self.keys) - len(fresh), len(self.keys))))
         by_code = np.argsort(known)
@@ -131,7 +136,7 @@ class Feeder:
             columns: dict[str, Array] = {"first_ms": batch.time_ms[events]} if self.rule.below else {}
             groups, places = np.unique(rows, return_inverse=True)
             keys = [table.keys[row] for row in groups.tolist()]
-            things = self._things(chosen, places)
+            things = self._things(chosen, places, table.level)
             return Partial(self.rule.id, end, keys, reduce_events(rows, columns)[1], None, things)
         columns = self._columns(batch, events)
         groups, columns = reduce_events(rows, columns)
@@ -161,7 +166,7 @@ class Feeder:
                 columns["limbs"] = exact.split(np.where(there, numbers, 0.0))
         return columns
 
-    def _things(self, chosen: _Chosen, places: Int64) -> Things:
+    def _things(self, chosen: _Chosen, places: Int64, level: str | None) -> Things:
         batch, events = chosen.batch, chosen.events
         measure = self.rule.measure
         size = len(events)
@@ -171,8 +176,11 @@ class Feeder:
             numbers = _numbers(batch.columns[measure.field or ""])[events]
         if measure.kind is Kind.NOW_DISTINCT:
             values = _codes(batch.columns[measure.field or ""])[events]
+        codes = _codes(batch.columns[self._stream.thing or ""])[events]
+        if level is not None:  # a thing has a place at each level
+            codes = combine([codes, np.full(size, code_of(level), np.uint64)], size)
         things = Things(
-            _codes(batch.columns[self._stream.thing or ""])[events],
+            codes,
             batch.time_ms[events],
             [batch.ids[event] for event in events.tolist()],
             places,
@@ -199,7 +207,7 @@ def _numbers(column: Column) -> Any:
 def fields_of(rule: Rule, stream: Stream) -> Mapping[str, bool]:
     """Name the fields a rule reads, and whether their codes are needed (keys, things, distinct values)."""
     fields = {condition.field: False for condition in (*rule.where, *rule.measure.matching)}
-    fields |= dict.fromkeys(rule.by, True)
+    fields |= dict.fromkeys((*rule.at, *rule.by), True)
     kind = rule.measure.kind
     if kind.is_now and stream.thing is not None:
         fields[stream.thing] = True

@@ -91,6 +91,8 @@ class RuleJudge:
         if self.rule.below:
             # Not yet judged: woken at its start by what `_number` wrote into wake_ms.
             rows = rows[self._start_ms[rows] <= time_ms]
+        if self.rule.at:
+            rows = np.array([row for row in rows.tolist() if self._is_placed(self.keys[row])], np.int64)
         values = self._now.values(rows) if self._now is not None else self._value_of(rows)
         changed, was, unknown = self.levels.judge(rows, values, time_ms)
         said = [
@@ -98,6 +100,10 @@ class RuleJudge:
             for row, old, for_want in zip(changed.tolist(), was.tolist(), unknown.tolist(), strict=True)
         ]
         return sorted(said, key=lambda transition: tuple(map(str, transition.key)))
+
+    def _is_placed(self, key: Key) -> bool:
+        """Say whether a series is one of a place: at a level, what happened nowhere is counted and not judged."""
+        return not self.rule.at or key[1] != ""
 
     def _value_of(self, rows: Int64) -> Any:
         assert self._window is not None
@@ -156,6 +162,8 @@ class RuleJudge:
     def series(self) -> Iterator[tuple[Key, str, float]]:
         """Give every series with its level and its last value (NaN = unknown)."""
         for row, key in enumerate(self.keys):
+            if not self._is_placed(key):
+                continue
             yield key, self._names[int(self.levels.rank[row])], float(self.levels.value[row])
 
     def endings(self) -> list[Transition]:

@@ -9,6 +9,8 @@ from dataclasses import asdict, dataclass, field
 from enum import Enum
 from functools import cached_property
 
+from detectors.transition import Key
+
 Scalar = str | float | bool
 
 LEVEL_CODE: Mapping[str, float] = {"green": 0, "act": 0.5, "yellow": 1, "orange": 2, "red": 3}
@@ -68,7 +70,8 @@ class Rule:
     """One rule of a rule file, with every default filled in. Times are integer milliseconds.
 
     `levels` goes from the mildest to the worst, as (name, threshold); `texts` keeps what people read
-    (`title`, `summary`, `action`: language → template) and `notify`/`notice`, which `alerts` reads.
+    (`title`, `summary`, `action`: language → template) and `notify`/`notice`, which `alerts` reads. A rule with `at` is
+    judged at each of these levels: its keys begin with the level and the place, and those of `by` follow.
     """
 
     id: str
@@ -78,6 +81,7 @@ class Rule:
     title: Mapping[str, str]
     where: tuple[Condition, ...] = ()
     by: tuple[str, ...] = ()
+    at: tuple[str, ...] = ()
     window_ms: int = 300_000
     hop_ms: int = 10_000
     below: bool = False
@@ -90,6 +94,20 @@ class Rule:
     action: Mapping[str, str] = field(default_factory=dict)
     notify: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     notice: str | None = None
+
+    def named(self, key: Key) -> dict[str, Scalar]:
+        """Give the values of a key their names, in the order of the key.
+
+        >>> base = {"id": "r", "stream": "calls", "measure": Measure(Kind.COUNT), "levels": (), "title": {}}
+        >>> Rule(**base, by=("region",)).named(("长沙",))
+        {'region': '长沙'}
+        >>> Rule(**base, at=("outlet", "city"), by=("queue",)).named(("city", "长沙", "vip"))
+        {'city': '长沙', 'queue': 'vip'}
+        """
+        if self.at:
+            level, *key_values = key
+            return dict(zip((str(level), *self.by), key_values, strict=True))
+        return dict(zip(self.by, key, strict=True))
 
     @cached_property
     def fingerprint(self) -> str:

@@ -180,7 +180,7 @@ class Overview:
                     {
                         "rule": rule.id,
                         "title": rule.title,
-                        "key": dict(zip(rule.by, key, strict=True)),
+                        "key": rule.named(key),
                         "level": "blind" if blind.get(rule.stream) else level,
                         "value": None if math.isnan(value) else value,
                     }

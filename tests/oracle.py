@@ -49,8 +49,10 @@ def match(conditions: Sequence[Condition], event: Event) -> bool:
     return all(holds(condition, event) for condition in conditions)
 
 
-def key_of(rule: Rule, event: Event) -> tuple[Any, ...]:
-    return tuple("" if event.get(field) is None else event[field] for field in rule.by)
+def keys_of(rule: Rule, event: Event) -> list[tuple[Any, ...]]:
+    """Give the keys of the series an event counts in: one, or one for each level at which it has a place."""
+    by = tuple("" if event.get(field) is None else event[field] for field in rule.by)
+    return [(level, event[level], *by) for level in rule.at if event.get(level)] if rule.at else [by]
 
 
 def value_at(rule: Rule, key: tuple[Any, ...], events: Sequence[Event], t: int) -> float | None:
@@ -60,11 +62,11 @@ def value_at(rule: Rule, key: tuple[Any, ...], events: Sequence[Event], t: int) 
         latest: dict[str, Event] = {}
         for event in sorted((e for e in events if e["time"] < t), key=lambda e: (e["time"], e["id"])):
             latest[event[THINGS[rule.stream]]] = event
-        there = [e for e in latest.values() if key_of(rule, e) == key and match(rule.where, e)]
+        there = [e for e in latest.values() if key in keys_of(rule, e) and match(rule.where, e)]
         values = [e[field] for e in there if e.get(field) is not None]
         return {Kind.NOW_COUNT: len(there), Kind.NOW_SUM: math.fsum(values) if kind is Kind.NOW_SUM else 0,
                 Kind.NOW_DISTINCT: len(set(values))}[kind]  # fmt: skip
-    there = [e for e in events if t - rule.window_ms <= e["time"] < t and key_of(rule, e) == key]
+    there = [e for e in events if t - rule.window_ms <= e["time"] < t and key in keys_of(rule, e)]
     there = [e for e in there if match(rule.where, e)]
     values = [e[field] for e in there if e.get(field) is not None]
     if kind is Kind.COUNT:
@@ -103,8 +105,8 @@ def transitions(rules: Sequence[Rule], arrived: Sequence[Event], lateness: int, 
         hop = rule.hop_ms
         own = [e for e in events if e["stream"] == rule.stream]
         placed = [e for e in own if rule.measure.kind.is_now or match(rule.where, e)]
-        for key in {key_of(rule, e) for e in placed}:
-            first = min(e["time"] for e in placed if key_of(rule, e) == key)
+        for key in {key for e in placed for key in keys_of(rule, e)}:
+            first = min(e["time"] for e in placed if key in keys_of(rule, e))
             begin = -(-(first + rule.window_ms) // hop) * hop if rule.below else first // hop * hop + hop
             entered: dict[int, int] = {}
             held: dict[int, int] = {}

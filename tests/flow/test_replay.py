@@ -56,6 +56,7 @@ def as_yaml(rules: Sequence[Rule]) -> str:
             "where": as_where(rule.where),
             "measure": measure,
             "by": list(rule.by),
+            **({"at": list(rule.at)} if rule.at else {}),
             "window": f"{rule.window_ms}ms",
             "hop": f"{rule.hop_ms}ms",
             "levels": dict(rule.levels),

@@ -115,6 +115,8 @@ def rules(draw: st.DrawFn, id_: str = "r") -> Rule:
         thresholds.reverse()
     hop = draw(st.sampled_from([HOP, 2 * HOP]))
     spans = st.sampled_from([0, 0, 1, 2, 5]).map(lambda n: n * hop)
+    narrow = {"calls": "queue", "network": "outlet", "complaints": "category"}[stream]
+    at = draw(st.sampled_from([(), (), ("region",), (narrow, "region")]))
     return Rule(
         id=id_,
         stream=stream,
@@ -122,7 +124,8 @@ def rules(draw: st.DrawFn, id_: str = "r") -> Rule:
         levels=tuple(zip(("yellow", "orange", "red"), thresholds, strict=False)),
         title=TITLE,
         where=where,
-        by=draw(st.sampled_from([(), ("region",), (*(("region", "queue") if stream == "calls" else ("region",)),)])),
+        by=() if at else draw(st.sampled_from([(), ("region",), ("region", narrow)])),
+        at=at,
         window_ms=draw(st.sampled_from([1, 2, 5, 12])) * hop,
         hop_ms=hop,
         below=below,
@@ -187,6 +190,8 @@ def dense_rule(random: Random) -> Rule:
     field = numeric[stream] if kind in (Kind.SUM, Kind.MEAN, Kind.MAX, Kind.NOW_SUM) else None
     field = distincts[stream] if kind in (Kind.DISTINCT, Kind.NOW_DISTINCT) else field
     below = random.random() < 0.4
+    at = {"calls": ("queue", "region"), "network": ("outlet", "region"), "complaints": ("region",)}[stream]
+    at = at if random.random() < 0.3 else ()
     top = {Kind.SHARE: 0.7, Kind.MEAN: 12, Kind.MAX: 25, Kind.DISTINCT: 6, Kind.NOW_DISTINCT: 3}.get(kind, 8)
     thresholds = [top * part for part in (0.3, 0.6, 0.9)]
     hop = random.choice([1000, 2500])
@@ -197,7 +202,8 @@ def dense_rule(random: Random) -> Rule:
         levels=tuple(zip(("yellow", "orange", "red"), reversed(thresholds) if below else thresholds, strict=True)),
         title=TITLE,
         where=(Condition("state", Op.IN, ("down", "degraded")),) if kind.is_now else (),
-        by=random.choice([(), ("region",)]),
+        by=random.choice([(), ("region",)]) if not at else (),
+        at=at,
         window_ms=hop * random.choice([1, 4, 10]),
         hop_ms=hop,
         below=below,
