@@ -8,8 +8,11 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
+from alerts.naming import NO_NAMES, English, spoken_key, top_words
 from alerts.texts import LANGUAGES, Language, Words, fill, in_languages
+from detectors.transition import Contributor
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,13 +28,15 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 _EXACT_MAX = 2**53  # a greater float no longer names one integer
 
+_MAINLY: Mapping[Language, str] = {"en": " · mainly {}", "zh": "，主要来自{}"}
 _DEFAULT_SUMMARY: Mapping[str, str] = {"en": "{key}: {value}", "zh": "{key}：{value}"}
 
 
 class AlertRecord(msgspec.Struct, frozen=True):
     """One change of level of one alert, fields in the order in which they are written.
 
-    `time` and `started` are RFC 3339 in UTC; `value` is None when it is not known; `key` goes by the rule's `by`.
+    `time` and `started` are RFC 3339 in UTC; `value` is None when it is not known; `key` goes by the rule's `by`. `top`
+    is there where the rule names contributors: the greatest of each field, the greatest first.
     """
 
     alert: str
@@ -49,6 +54,7 @@ class AlertRecord(msgspec.Struct, frozen=True):
     summary: dict[str, str]
     incident: str
     version: int = VERSION
+    top: tuple[Contributor, ...] | UnsetType = UNSET
 
     @property
     def time_ms(self) -> int:
@@ -65,8 +71,11 @@ _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(AlertRecord)
 
 
-def alert_record(transition: Transition, rule: Rule) -> AlertRecord:
-    """Write a transition of `rule` down as the outside sees it. The same transition always gives the same record."""
+def alert_record(transition: Transition, rule: Rule, english: English = NO_NAMES) -> AlertRecord:
+    """Write a transition of `rule` down as the outside sees it. The same transition always gives the same record.
+
+    `english` is what places are called in English texts.
+    """
     key = {name: _scalar(value) for name, value in rule.named(transition.key).items()}
     value = None if transition.value is None else float(transition.value)
     window_s, rest_ms = divmod(rule.window_ms, 1000)
@@ -84,8 +93,9 @@ def alert_record(transition: Transition, rule: Rule) -> AlertRecord:
         window_s=rule.window_ms / 1000 if rest_ms else window_s,
         reason=transition.reason,
         title=in_languages(rule.title),
-        summary=_summary(rule, key, transition, value),
+        summary=_summary(rule, key, transition, value, english),
         incident=incident_id(alert),
+        top=UNSET if transition.top is None else transition.top,
     )
 
 
@@ -119,10 +129,12 @@ def decode(line: bytes) -> AlertRecord:
     return record
 
 
-def words(record: AlertRecord, language: Language) -> Words:
+def words(record: AlertRecord, language: Language, english: English = NO_NAMES) -> Words:
     """Give the words that templates about a record may use."""
     window_ms = round(record.window_s * 1000)
-    return Words(language, record.key, record.level, record.value, record.threshold, window_ms)
+    key = spoken_key(record.key, language, english)
+    top = top_words(record.top or (), language, english)
+    return Words(language, key, record.level, record.value, record.threshold, window_ms, top)
 
 
 @lru_cache(maxsize=4096)
@@ -157,12 +169,17 @@ def _scalar(value: Scalar) -> Scalar:
     return int(number) if number.is_integer() and abs(number) <= _EXACT_MAX else number
 
 
-def _summary(rule: Rule, key: Mapping[str, Scalar], transition: Transition, value: float | None) -> dict[str, str]:
+def _summary(
+    rule: Rule, key: Mapping[str, Scalar], transition: Transition, value: float | None, english: English
+) -> dict[str, str]:
+    """Write what happened; who drives it is said at the end where the text does not say it itself."""
     templates = in_languages(rule.summary) if rule.summary else _DEFAULT_SUMMARY
-    return {
-        language: fill(
-            templates[language],
-            Words(language, key, transition.level, value, transition.threshold, rule.window_ms),
-        )
-        for language in LANGUAGES
-    }
+    told: dict[str, str] = {}
+    for language in LANGUAGES:
+        spoken = spoken_key(key, language, english)
+        top = top_words(transition.top or (), language, english)
+        word = Words(language, spoken, transition.level, value, transition.threshold, rule.window_ms, top)
+        told[language] = fill(templates[language], word)
+        if top and "{top}" not in templates[language]:
+            told[language] += _MAINLY[language].format(top)
+    return told

@@ -27,6 +27,7 @@ VALUE_LEN_MAX = 120
 
 _UNKNOWN: Mapping[Language, str] = {"en": "unknown", "zh": "未知"}
 _NOT_GIVEN: Mapping[Language, str] = {"en": "(not given)", "zh": "（未填）"}
+_NOBODY: Mapping[Language, str] = {"en": "(no single one)", "zh": "（无突出来源）"}
 _ALL: Mapping[Language, str] = {"en": "all", "zh": "全部"}
 _YES_NO: Mapping[Language, Mapping[bool, str]] = {"en": {True: "yes", False: "no"}, "zh": {True: "是", False: "否"}}
 _UNITS: Mapping[Language, tuple[tuple[int, str], ...]] = {
@@ -158,8 +159,8 @@ Word = Callable[[str], str | None]
 class Words:
     """The names a rule's templates may use, for one change of level in one language.
 
-    They are the fields of the key, `key` (all of them), `value`, `percent` (the value as a share of one), `threshold`,
-    `level` and `window`.
+    They are the fields of the key, `key` (all of them), `place` (the first of them: the rule is judged at levels),
+    `value`, `percent` (the value as a share of one), `threshold`, `level`, `window` and `top` (who drives the value).
     """
 
     language: Language
@@ -168,6 +169,7 @@ class Words:
     value: float | None
     threshold: float
     window_ms: int
+    top: str = ""
 
     def __call__(self, name: str) -> str | None:
         """Say what `name` stands for, or None."""
@@ -184,6 +186,10 @@ class Words:
                 return duration(self.window_ms, self.language)
             case "key":
                 return key_words(self.key, self.language)
+            case "top":
+                return self.top or _NOBODY[self.language]
+            case "place" if "place" not in self.key and self.key:
+                return key_value(next(iter(self.key.values())), self.language)
         return key_value(self.key[name], self.language) if name in self.key else None
 
 

@@ -7,19 +7,35 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeGuard
 
-from detectors.conditions import read_field, read_where
+from detectors.conditions import read_where
 from detectors.grading import read_clear, read_direction, read_levels, read_min_events, read_times
+from detectors.keying import check_apart, read_at, read_by, read_contributors, spoken_of
 from detectors.measures import read_measure
 from detectors.places import Place, Problem, describe, quoted
 from detectors.rules import Rule
-from detectors.vocabulary import STREAMS, FieldType, Stream
+from detectors.vocabulary import STREAMS, Stream
 from detectors.wording import SPOKEN, read_notify, read_texts
 
 VERSION = 1
 FILE_KEYS = ("version", "rules")
 REQUIRED = ("id", "title", "stream", "measure", "levels")
 RULE_KEYS = (
-    *("id", "title", "stream", "where", "measure", "by", "at", "window", "hop", "levels", "direction", "for", "clear"),
+    *(
+        "id",
+        "title",
+        "stream",
+        "where",
+        "measure",
+        "by",
+        "at",
+        "contributors",
+        "window",
+        "hop",
+        "levels",
+        "direction",
+        "for",
+        "clear",
+    ),
     *("clear_for", "unknown_after", "min_events", "summary", "action", "notify", "notice"),
 )
 
@@ -80,7 +96,7 @@ def _read_rule(place: Place, streams: Mapping[str, Stream]) -> Rule | None:
     if name is not None:
         settings |= _read_each(parts, _readers_of_events(streams[name]))
     measure = settings.get("measure")
-    spoken = None if name is None else (*SPOKEN, *settings.get("by", ()), *(["place"] if settings.get("at") else []))
+    spoken = None if name is None else (*SPOKEN, *settings.get("by", ()), *spoken_of(settings))
     settings |= _read_each(
         parts,
         {
@@ -92,7 +108,7 @@ def _read_rule(place: Place, streams: Mapping[str, Stream]) -> Rule | None:
             "notice": lambda part: part.text("the name of a notice template"),
         },
     )
-    _check_apart(parts, settings.get("at", ()))
+    check_apart(parts, settings.get("at", ()))
     levels = [level for level, _ in settings.get("levels", ())]
     settings |= _read_each(parts, {"notify": lambda part: read_notify(part, levels)})
     return Rule(**settings) if len(place.problems) == before else None
@@ -107,8 +123,9 @@ def _readers_of_events(stream: Stream) -> Mapping[str, Reader]:
     return {
         "where": lambda part: read_where(part, stream),
         "measure": lambda part: read_measure(part, stream),
-        "by": lambda part: _read_by(part, stream),
-        "at": lambda part: _read_at(part, stream),
+        "by": lambda part: read_by(part, stream),
+        "at": lambda part: read_at(part, stream),
+        "contributors": lambda part: read_contributors(part, stream),
     }
 
 
@@ -118,34 +135,3 @@ def _read_id(place: Place) -> str | None:
         place.refuse(f"must be a name of a-z, 0-9 and -, not {quoted(name)}")
         return None
     return name
-
-
-def _read_by(place: Place, stream: Stream) -> tuple[str, ...]:
-    names: list[str] = []
-    for item in place.items("a list of fields, as in [region]") or []:
-        if read_field(item, stream) is None:
-            continue
-        name = str(item.value)
-        if name in names:
-            item.refuse(f"{quoted(name)} is in the list already")
-        names.append(name)
-    return tuple(names)
-
-
-def _read_at(place: Place, stream: Stream) -> tuple[str, ...]:
-    """Read the levels at which a rule is judged: fields that name places, sent or filled in from the table."""
-    levels = _read_by(place, stream)
-    if place.value == []:
-        place.refuse("is an empty list: name at least one level, or leave it out")
-    for item in place.items() or [] if isinstance(place.value, list) else []:
-        if item.value in levels and stream.fields[str(item.value)].type is not FieldType.STRING:
-            item.refuse(f'"{item.value}" names no place: it is a {stream.fields[str(item.value)].type.value} field')
-    return levels
-
-
-def _check_apart(parts: Mapping[str, Place], levels: tuple[str, ...]) -> None:
-    """Refuse in `by` what is in `at`: the series of each level have it in their key already."""
-    by = parts["by"].value if "by" in parts else None
-    for index, name in enumerate(by if isinstance(by, list) else []):
-        if name in levels:
-            parts["by"].within(index, name).refuse(f'"{name}" is in "at" already')

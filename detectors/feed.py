@@ -15,6 +15,7 @@ import numpy as np
 from detectors import exact
 from detectors.batch import Column, EventBatch, Int64, UInt64
 from detectors.codes import code_of, combine
+from detectors.contributors import parts_of
 from detectors.partial import Array, Partial, Things, latest_things, merge, reduce_events, unique_pairs
 from detectors.rules import Kind, Rule
 from detectors.transition import Key
@@ -145,7 +146,22 @@ class Feeder:
             codes = _codes(batch.columns[self.rule.measure.field or ""])[events]
             there = codes != 0
             pairs = unique_pairs(np.searchsorted(groups, rows[there]), codes[there])
-        return Partial(self.rule.id, end, [table.keys[row] for row in groups.tolist()], columns, pairs)
+        parts = None
+        if self.rule.contributors:
+            weight = self._weight(batch, events)
+            parts = parts_of(self.rule.contributors, batch, events, np.searchsorted(groups, rows), weight)
+        return Partial(self.rule.id, end, [table.keys[row] for row in groups.tolist()], columns, pairs, None, parts)
+
+    def _weight(self, batch: EventBatch, events: Int64) -> Array:
+        """Give what each event brings to the value: its amount to a sum, a hit to a share, itself to all others."""
+        measure = self.rule.measure
+        if measure.kind is Kind.SUM:
+            return exact.split(np.nan_to_num(_numbers(batch.columns[measure.field or ""])[events], nan=0.0))
+        hit = matches(measure.matching, self._stream.fields, batch) if measure.kind is Kind.SHARE else None
+        if hit is None:
+            return np.ones(len(events), np.int64)
+        brings: Array = hit[events] != self.rule.below  # a low share is driven by what does not match
+        return brings.astype(np.int64)
 
     def _columns(self, batch: EventBatch, events: Int64) -> dict[str, Array]:
         """Give each event its row of every column the measure adds up."""
@@ -187,8 +203,13 @@ class Feeder:
             chosen.matched[events],
             numbers,
             values,
+            self._texts(batch, events),
         )
         return latest_things([(things, np.arange(size))])
+
+    def _texts(self, batch: EventBatch, events: Int64) -> list[tuple[str, ...]]:
+        columns = [batch.columns[field].values for field in self.rule.contributors]
+        return [tuple(str(values[event] or "") for values in columns) for event in events.tolist()] if columns else []
 
     def state(self) -> list[Any]:
         """Write the open panes down, each merged into one partial."""
@@ -207,7 +228,7 @@ def _numbers(column: Column) -> Any:
 def fields_of(rule: Rule, stream: Stream) -> Mapping[str, bool]:
     """Name the fields a rule reads, and whether their codes are needed (keys, things, distinct values)."""
     fields = {condition.field: False for condition in (*rule.where, *rule.measure.matching)}
-    fields |= dict.fromkeys((*rule.at, *rule.by), True)
+    fields |= dict.fromkeys((*rule.at, *rule.by, *rule.contributors), True)
     kind = rule.measure.kind
     if kind.is_now and stream.thing is not None:
         fields[stream.thing] = True

@@ -14,10 +14,11 @@ from typing import Any
 import numpy as np
 
 from detectors.batch import Int64
+from detectors.contributors import Top, top_of_panes, top_of_things
 from detectors.latest import LatestStates
 from detectors.levels import FOREVER, Levels
 from detectors.partial import Partial, merge
-from detectors.rules import Rule
+from detectors.rules import Kind, Rule
 from detectors.transition import Key, Transition
 from detectors.windows import window_of
 
@@ -35,6 +36,7 @@ class RuleJudge:
         self._rows: dict[Key, int] = {}
         self._now = LatestStates(rule.measure.kind) if rule.measure.kind.is_now else None
         self._window = None if self._now is not None else window_of(rule.measure, rule.min_events)
+        self._texts: dict[int, Sequence[str]] = {}  # of things: what each has in the contributors' fields
         self._names = ("green", *(name for name, _ in rule.levels))
         self._start_ms = np.zeros(0, np.int64)  # `below`: the first boundary a whole window after the first event
         self._waiting: dict[int, list[Partial]] = {}
@@ -92,11 +94,14 @@ class RuleJudge:
             # Not yet judged: woken at its start by what `_number` wrote into wake_ms.
             rows = rows[self._start_ms[rows] <= time_ms]
         if self.rule.at:
-            rows = np.array([row for row in rows.tolist() if self._is_placed(self.keys[row])], np.int64)
+            placed = np.array([self._is_placed(self.keys[row]) for row in rows.tolist()], np.bool_)
+            self.levels.wake_ms[rows[~placed]] = FOREVER
+            rows = rows[placed]
         values = self._now.values(rows) if self._now is not None else self._value_of(rows)
         changed, was, unknown = self.levels.judge(rows, values, time_ms)
+        tops = self._tops(changed) if self.rule.contributors and len(changed) else {}
         said = [
-            self._transition(row, old, time_ms, for_want=for_want)
+            self._transition(row, old, time_ms, for_want=for_want, top=tops.get(row, ()))
             for row, old, for_want in zip(changed.tolist(), was.tolist(), unknown.tolist(), strict=True)
         ]
         return sorted(said, key=lambda transition: tuple(map(str, transition.key)))
@@ -117,12 +122,24 @@ class RuleJudge:
             self._schedule(rows, pane)
         if self._now is not None:
             self._now.grow(size)
+            if self.rule.contributors:
+                self._describe(pane)
             return np.unique(np.concatenate((rows, self._now.enter(rows, pane))))
         assert self._window is not None
         self._window.grow(size)
         self._window.enter(rows, pane)
         self._inside.append((pane.end_ms + self.rule.window_ms, rows, pane))
         return rows
+
+    def _describe(self, pane: Partial) -> None:
+        """Note what the things that count have in the fields asked for."""
+        assert pane.things is not None
+        things = pane.things
+        for code, matched, texts in zip(things.code.tolist(), things.matched.tolist(), things.texts, strict=True):
+            if matched:
+                self._texts[code] = texts
+            else:
+                self._texts.pop(code, None)
 
     def _number(self, key: Key) -> int:
         row = self._rows.get(key)
@@ -143,7 +160,28 @@ class RuleJudge:
         self._start_ms[rows[new]] = start
         self.levels.wake_ms[rows[new]] = np.maximum(start, pane.end_ms)
 
-    def _transition(self, row: int, was: int, time_ms: int, *, for_want: bool) -> Transition:
+    def _tops(self, rows: Int64) -> dict[int, Top]:
+        """Name who drives these series now; at a level, not the place itself."""
+        fields = self.rule.contributors
+        if self._now is None:
+            panes = ((own, pane.parts) for _, own, pane in self._inside if pane.parts is not None)
+            tops = top_of_panes(fields, panes, rows)
+        else:
+            is_sum = self.rule.measure.kind is Kind.NOW_SUM
+            wanted = set(rows.tolist())
+            tops = top_of_things(
+                fields,
+                (
+                    (row, (0.0 if np.isnan(number) else number) if is_sum else 1.0, self._texts[code])
+                    for code, (row, number, _) in self._now.state().items()
+                    if row in wanted
+                ),
+            )
+        if self.rule.at:
+            tops = {row: tuple(one for one in top if one.field != self.keys[row][0]) for row, top in tops.items()}
+        return tops
+
+    def _transition(self, row: int, was: int, time_ms: int, *, for_want: bool, top: Top) -> Transition:
         rank = int(self.levels.rank[row])
         rose = rank > was
         reason = "raised" if rose else "unknown" if for_want else "cleared" if rank == 0 else "lowered"
@@ -157,6 +195,7 @@ class RuleJudge:
             value=None if for_want else float(self.levels.value[row]),
             threshold=self.rule.levels[(rank if rose else was) - 1][1],
             reason=reason,
+            top=top if self.rule.contributors else None,
         )
 
     def series(self) -> Iterator[tuple[Key, str, float]]:
@@ -193,6 +232,7 @@ class RuleJudge:
             "waiting": [pane.state() for panes in self._waiting.values() for pane in panes],
             "inside": [pane.state() for _, _, pane in self._inside],
             "things": self._now.state() if self._now is not None else {},
+            "texts": self._texts,
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -204,6 +244,7 @@ class RuleJudge:
         if self._now is not None:
             self._now.grow(len(self.keys))
             self._now.restore(state["things"])
+            self._texts = dict(state["texts"])
         if self._window is not None:
             self._window.grow(len(self.keys))
         for pane in map(Partial.of, state["inside"]):

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from detectors import exact
 from detectors.batch import Int64
+from detectors.contributors import Parts, merge_parts
 from detectors.transition import Key
 
 Array = npt.NDArray[Any]
@@ -45,13 +46,15 @@ class Things:
     matched: npt.NDArray[np.bool_]
     number: npt.NDArray[np.float64]  # the summed field, NaN = missing
     value: npt.NDArray[np.uint64]  # the code of the counted field, 0 = missing
+    texts: Sequence[Sequence[str]] = ()  # what each has in the fields that are asked for as contributors
 
 
 @dataclass(frozen=True, slots=True)
 class Partial:
     """What one pane ending at `end_ms` holds, a row a series: `keys[i]` belongs to row i of every column.
 
-    `pairs` are the distinct values as (row, code); `things` the latest states, for `now` measures.
+    `pairs` are the distinct values as (row, code); `things` the latest states, for `now` measures; `parts` who brought
+    how much, for rules that ask.
     """
 
     rule: str
@@ -60,6 +63,7 @@ class Partial:
     columns: Mapping[str, Array] = field(default_factory=dict)
     pairs: tuple[Int64, npt.NDArray[np.uint64]] | None = None
     things: Things | None = None
+    parts: Parts | None = None
 
     def state(self) -> list[Any]:
         """Write down as plain data and arrays."""
@@ -67,13 +71,14 @@ class Partial:
         told = None
         if things is not None:
             told = [things.code, things.time_ms, list(things.ids), things.row]
-            told += [things.matched, things.number, things.value]
-        return [self.rule, self.end_ms, list(self.keys), dict(self.columns), self.pairs, told]
+            told += [things.matched, things.number, things.value, list(things.texts)]
+        parts = None if self.parts is None else self.parts.state()
+        return [self.rule, self.end_ms, list(self.keys), dict(self.columns), self.pairs, told, parts]
 
     @classmethod
     def of(cls, state: Sequence[Any]) -> Partial:
         """Take up what `state` wrote."""
-        rule, end_ms, keys, columns, pairs, told = state
+        rule, end_ms, keys, columns, pairs, told, parts = state
         return cls(
             rule,
             end_ms,
@@ -81,6 +86,7 @@ class Partial:
             columns,
             None if pairs is None else (pairs[0], pairs[1]),
             None if told is None else Things(*told),
+            None if parts is None else Parts.of(parts),
         )
 
 
@@ -165,14 +171,17 @@ def merge(partials: Sequence[Partial]) -> Partial:
     things = None
     if partials[0].things is not None:
         things = latest_things([(p.things, row_of) for p, row_of in zip(partials, mapped, strict=True) if p.things])
+    parts = None
+    if partials[0].parts is not None:
+        parts = merge_parts([(p.parts, row_of) for p, row_of in zip(partials, mapped, strict=True) if p.parts])
     # Without columns (`now`) every key keeps its place; with them `groups` is 0 … len(keys) − 1, each key once.
     assert not columns or len(groups) == len(keys)
-    return Partial(partials[0].rule, partials[0].end_ms, keys, columns, pairs, things)
+    return Partial(partials[0].rule, partials[0].end_ms, keys, columns, pairs, things, parts)
 
 
 def latest_things(parts: Iterable[tuple[Things, Int64]]) -> Things:
     """Keep the latest event of each thing, by time and then by id; rows are translated through the arrays given."""
-    best: dict[int, tuple[int, str, int, bool, float, int]] = {}
+    best: dict[int, tuple[int, str, int, bool, float, int, Sequence[str]]] = {}
     for part, row_of in parts:
         columns = zip(
             part.code.tolist(),
@@ -182,13 +191,14 @@ def latest_things(parts: Iterable[tuple[Things, Int64]]) -> Things:
             part.matched.tolist(),
             part.number.tolist(),
             part.value.tolist(),
+            part.texts or [()] * len(part.ids),
             strict=True,
         )
         for code, *event in columns:
-            state = (event[0], event[1], event[2], event[3], event[4], event[5])
+            state = (event[0], event[1], event[2], event[3], event[4], event[5], event[6])
             if code not in best or state[:2] > best[code][:2]:
                 best[code] = state
-    times, ids, rows, matched, numbers, values = zip(*best.values(), strict=True) if best else ([],) * 6
+    times, ids, rows, matched, numbers, values, texts = zip(*best.values(), strict=True) if best else ([],) * 7
     return Things(
         np.fromiter(best, np.uint64, len(best)),
         np.array(times, np.int64),
@@ -197,4 +207,5 @@ def latest_things(parts: Iterable[tuple[Things, Int64]]) -> Things:
         np.array(matched, np.bool_),
         np.array(numbers, np.float64),
         np.array(values, np.uint64),
+        list(texts) if any(texts) else (),
     )

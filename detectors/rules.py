@@ -82,6 +82,7 @@ class Rule:
     where: tuple[Condition, ...] = ()
     by: tuple[str, ...] = ()
     at: tuple[str, ...] = ()
+    contributors: tuple[str, ...] = ()
     window_ms: int = 300_000
     hop_ms: int = 10_000
     below: bool = False

@@ -15,6 +15,7 @@ from detectors.transition import Key
 _PARTIAL_BYTES = 200
 _ROW_BYTES = 8
 _PAIR_BYTES = 16
+_PART_BYTES = 30
 _THING_BYTES = 60
 _SIGN_BYTES = 3  # of a character in UTF-8: more are rare, and records may be larger than what is asked for
 
@@ -28,6 +29,10 @@ def row_sizes(partial: Partial) -> Int64:
         sizes += column.nbytes // max(rows, 1)
     if partial.pairs is not None:
         sizes += _PAIR_BYTES * np.bincount(partial.pairs[0], minlength=rows)
+    if partial.parts is not None:
+        parts = partial.parts
+        text = np.array([_SIGN_BYTES * len(parts.texts[code]) for code in parts.code.tolist()], np.int64)
+        np.add.at(sizes, parts.row, _PART_BYTES + text + parts.weight.nbytes // max(len(parts.row), 1))
     if partial.things is not None:
         np.add.at(sizes, partial.things.row, _thing_sizes(partial.things))
     return sizes
@@ -86,6 +91,7 @@ def select(partial: Partial, rows: Int64) -> Partial:
         {name: column[rows] for name, column in partial.columns.items()},
         pairs,
         things,
+        None if partial.parts is None else partial.parts.select(place),
     )
 
 
@@ -99,11 +105,14 @@ def _chosen(things: Things, which: Int64) -> Things:
         things.matched[which],
         things.number[which],
         things.value[which],
+        [things.texts[at] for at in which.tolist()] if things.texts else (),
     )
 
 
 def _thing_sizes(things: Things) -> Int64:
-    return np.array([_THING_BYTES + _SIGN_BYTES * len(id_) for id_ in things.ids], np.int64)
+    more = [sum(map(len, texts)) for texts in things.texts] or [0] * len(things.ids)
+    lengths = [len(id_) + of_texts for id_, of_texts in zip(things.ids, more, strict=True)]
+    return _THING_BYTES + _SIGN_BYTES * np.array(lengths, np.int64)
 
 
 def _runs(sizes: Int64, size_max: int) -> Iterator[Int64]:

@@ -212,7 +212,8 @@ class Service:
             return Wiring(stream_topic(stream), make)
 
         def judge(partition: int, partitions: int) -> Stage:
-            stage = JudgeStage(partition, partitions, self.rules, self.metrics, self.settings.expect_every)
+            expected, english = self.settings.expect_every, self.site.english
+            stage = JudgeStage(partition, partitions, self.rules, self.metrics, expected, english=english)
             return self.overview.keep(PARTIALS, partition, stage)
 
         def desk(partition: int, partitions: int) -> Stage:  # noqa: ARG001  the topic has one partition
@@ -221,7 +222,7 @@ class Service:
         return [*map(source, self.streams), Wiring(PARTIALS, judge), Wiring(ALERTS, desk)]
 
     def _desk(self, rules: Sequence[Rule] | None = None) -> Desk:
-        return Desk(self.rules if rules is None else rules, self._zone, self._routing)
+        return Desk(self.rules if rules is None else rules, self._zone, self._routing, english=self.site.english)
 
     def _offer(self, notification: Notification) -> bool:
         assert self._dispatcher is not None

@@ -60,6 +60,18 @@ def run(
     *,
     restarts: bool = False,
 ) -> list[tuple[Any, ...]]:
+    """Walk events, and flatten the transitions into what the oracle says."""
+    return [told(transition) for transition in walk(rules, slices, lateness_ms, drain_ms, restarts=restarts)]
+
+
+def walk(
+    rules: Sequence[Rule],
+    slices: Sequence[Sequence[Mapping[str, Any]]],
+    lateness_ms: int,
+    drain_ms: int = 0,
+    *,
+    restarts: bool = False,
+) -> list[Transition]:
     """Walk events through gate, monitor and judge in memory, slice by slice, as replay does.
 
     With `restarts` both are written down and taken up by new ones after every slice.
@@ -86,7 +98,7 @@ def run(
             judge.take(partial)
         said.extend(judge.rules[rule.id].advance(end))
     order = {rule.id: number for number, rule in enumerate(rules)}
-    return [told(t) for t in sorted(said, key=lambda t: (t.time_ms, order[t.rule], tuple(map(str, t.key))))]
+    return sorted(said, key=lambda t: (t.time_ms, order[t.rule], tuple(map(str, t.key))))
 
 
 def settle(monitor: Monitor, judge: Judge, watermark_ms: int) -> Iterator[Transition]:

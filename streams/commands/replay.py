@@ -95,7 +95,8 @@ def command(
 
         history = History(inputs, refuse, sort=sort or bool(binder and binder.sort), streams=site.streams)
         replay = Replay(rules, history.stream_of, lateness_ms=lateness, site=site)
-        ended = _play(history, replay, _Writer({rule.id: rule for rule in rules}, outputs[alerts], talk), drain=drain)
+        writer = _Writer({rule.id: rule for rule in rules}, outputs[alerts], talk, site)
+        ended = _play(history, replay, writer, drain=drain)
         for output in outputs.values():
             output.keep()
         talk.summary(history, replay, "" if ended else "interrupted: ")
@@ -168,15 +169,16 @@ def _stop(context: click.Context, message: str, code: int) -> NoReturn:
 class _Writer:
     """Writes transitions as alert records, and lets them be counted."""
 
-    def __init__(self, rules: Mapping[str, Rule], out: Output, talk: _Talk) -> None:
+    def __init__(self, rules: Mapping[str, Rule], out: Output, talk: _Talk, site: Site) -> None:
         self.talk = talk
+        self._english = site.english
         self._rules = rules
         self._out = out
 
     def write(self, transitions: Iterable[Transition]) -> None:
         from alerts.records import alert_record, encode
 
-        records = [alert_record(transition, self._rules[transition.rule]) for transition in transitions]
+        records = [alert_record(transition, self._rules[transition.rule], self._english) for transition in transitions]
         if records:
             self._out.write(encode(record) + b"\n" for record in records)
             self.talk.alerts(records)
