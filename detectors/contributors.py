@@ -33,7 +33,7 @@ Top = tuple[Contributor, ...]
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """Who brought how much of a pane: parallel columns, a row a (series, field, value), sorted by these.
+    """Who brought how much of a pane: parallel columns, a row a (series, field, value), in any order.
 
     `row` is into the partial's keys, `field` into the rule's contributors, `weight` (n,) or exact limbs (n, LIMBS).
     `texts` gives each code its value.
@@ -77,7 +77,16 @@ def parts_of(fields: Sequence[str], batch: EventBatch, events: Int64, rows: Int6
         named = {code: str(text or "") for code, text in zip(codes.tolist(), texts, strict=True)}
         kind = np.full(len(cells), number, np.int8)
         found.append(Parts(cells // len(codes), kind, codes[cells % len(codes)], total, named))
-    return merge_parts([(parts, np.arange(int(rows.max(initial=0)) + 1)) for parts in found])
+    if max(len(parts.row) for parts in found) > VALUES_MAX:
+        return merge_parts([(parts, np.arange(int(rows.max(initial=0)) + 1)) for parts in found])
+    texts_of_all = {code: text for parts in found for code, text in parts.texts.items()}
+    return Parts(
+        np.concatenate([parts.row for parts in found]),
+        np.concatenate([parts.field for parts in found]),
+        np.concatenate([parts.code for parts in found]),
+        np.concatenate([parts.weight for parts in found]),
+        texts_of_all,
+    )
 
 
 def _counted(groups: Int64, weight: Int64, size: int) -> Int64:
