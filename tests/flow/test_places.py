@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from pathlib import Path
 from typing import Any
 
@@ -220,3 +221,16 @@ def test_topics_and_metrics_are_made_for_the_streams_of_the_site() -> None:
     sample = service.metrics.registry.get_sample_value
     assert sample("tocsin_unknown_places_total", {"stream": "lockers"}) == 0
     assert sample("tocsin_events_total", {"stream": "lockers", "result": "accepted"}) == 0
+
+
+def test_what_the_pages_show_loads_together() -> None:
+    docs = Path(__file__).parents[2] / "docs"
+    pages = (docs / "operations.md").read_text(encoding="utf-8"), (docs / "rules.md").read_text(encoding="utf-8")
+    (settings,) = re.findall(r"```\n(custom_streams:.*?)```", pages[0], re.DOTALL)
+    (table,) = re.findall(r"```csv\n(.*?)```", pages[0], re.DOTALL)
+    (rule,) = re.findall(r"```\n(  - id: complaints-by-place.*?)```", pages[1], re.DOTALL)
+    Path("site.yaml").write_text(settings, encoding="utf-8")
+    Path("places.csv").write_text(table, encoding="utf-8")
+    Path("rules.yaml").write_text(f"rules:\n{rule}", encoding="utf-8")
+    answer = run(check, "rules.yaml", "--settings", "site.yaml")
+    assert (answer.exit_code, answer.stdout) == (0, "")
