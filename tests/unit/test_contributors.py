@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import UTC
 from fractions import Fraction
 from random import Random
 from typing import Any
@@ -12,6 +14,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from alerts.desk import Desk, Routing
+from alerts.records import alert_record, decode, encode
 from detectors import contributors
 from detectors.judge import Judge
 from detectors.monitor import Monitor
@@ -194,3 +198,22 @@ def test_sums_are_exact_in_the_shares_too() -> None:
         tops.add(said.top)
     assert len(tops) == 1
     assert np.isclose(sum(one.share for one in next(iter(tops)) or ()), 1)
+
+
+def test_the_record_tells_them_and_comes_back() -> None:
+    english = {"outlet": {"o7": "Furong Square"}}
+    (said,) = [t for t in walk([RULE], [crowd(9)], 0) if t.level == "yellow"]
+    record = alert_record(said, RULE, english)
+    told = json.loads(encode(record))
+    assert told["top"][0] == {"field": "outlet", "value": "o7", "share": round(6 / 14, 4)}
+    assert told["summary"]["en"] == "all: 14 · mainly outlet Furong Square 42.9 %, o0 7.1 %, o1 7.1 %"
+    assert told["summary"]["zh"] == "全部：14，主要来自网点 o7 42.9 %、o0 7.1 %、o1 7.1 %"
+    assert decode(encode(record)) == record
+    desk = Desk([RULE], UTC, Routing(channels=("a",)))
+    desk.handle(record, 0)
+    heir = Desk([RULE], UTC, Routing(channels=("a",)))
+    heir.load(json.loads(json.dumps(desk.dump())))
+    assert heir.incidents.firing()[0].record == record
+    spoken = replace(RULE, summary={"en": "{value}: {top}.", "zh": "{top}。"})
+    assert alert_record(said, spoken).summary["zh"] == "网点 o7 42.9 %、o0 7.1 %、o1 7.1 %。"
+    assert "top" not in json.loads(encode(alert_record(replace(said, top=None), RULE)))
