@@ -68,7 +68,7 @@ class Reading:
         needed = fields_needed(rules, self._stream)
         self._enricher = enricher_of(site.topology, self._stream, needed)
         more = () if self._enricher is None else self._enricher.fields
-        self._fields = list(dict.fromkeys([*needed, *more]))
+        self._fields = needed | dict.fromkeys(more, True)  # places are looked up by their codes
 
     def batch(self, events: Sequence[Event], time_ms: Int64) -> EventBatch:
         """Turn events into columns."""
