@@ -25,6 +25,7 @@ REGION = "region"
 NAME_CHARS_MAX = 256
 LEVELS_MAX = 8
 _SUGGESTED_MAX = 20  # looking for what was meant takes long in a large table
+_COMPARED_MAX = 5_000
 _LEVEL_NAME = re.compile(r"[a-z][a-z0-9_]{0,39}", re.ASCII)
 
 
@@ -55,11 +56,11 @@ class Lookup:
     numbers: Int64
 
     @classmethod
-    def of(cls, numbers: Mapping[str, int]) -> Lookup:
-        """Build the lookup of some names."""
-        codes = np.fromiter(map(code_of, numbers), np.uint64, len(numbers))
-        order = np.argsort(codes)
-        return cls(codes[order], np.fromiter(numbers.values(), np.int64, len(numbers))[order])
+    def of(cls, places: Mapping[str, int], codes: UInt64) -> Lookup:
+        """Build the lookup of some places; `codes` are those of all, by number."""
+        numbers = np.fromiter(places.values(), np.int64, len(places))
+        numbers = numbers[np.argsort(codes[numbers])]
+        return cls(codes[numbers], numbers)
 
     def find(self, codes: UInt64) -> Int64:
         """Give the number of each place, 0 where there is none of that name."""
@@ -77,10 +78,10 @@ class Topology:
         for number, row in enumerate(rows, 1):
             named[row.level][row.name] = number
         anywhere = {name: number for level in levels for name, number in named[level].items()}  # the widest wins
-        self._lookups = {level: Lookup.of(named[level]) for level in levels}
-        self._lookups.setdefault(REGION, Lookup.of(anywhere))
         self.names: npt.NDArray[np.object_] = np.array([None, *(row.name for row in rows)], object)
         self.codes: UInt64 = np.array([MISSING, *(code_of(row.name) for row in rows)], np.uint64)
+        self._lookups = {level: Lookup.of(named[level], self.codes) for level in levels}
+        self._lookups.setdefault(REGION, Lookup.of(anywhere, self.codes))
         self._above = self._climb(rows, [0, *parents])
         self.english: Mapping[str, Mapping[str, str]] = {
             field: {name: rows[number - 1].name_en for name, number in numbers.items() if rows[number - 1].name_en}
@@ -149,8 +150,9 @@ def read_places(rows: Sequence[Row]) -> tuple[Topology | None, list[Fault]]:
             faults.append(
                 Fault(row.line, "name", f"the {row.level} {quoted(row.name)} is on line {rows[first - 1].line} already")
             )
-    if len(found) > LEVELS_MAX:
+    if len(found) > LEVELS_MAX:  # before looking for parents, each of which is looked for in every level
         faults.append(Fault(rows[-1].line, "level", f"there are {len(found)} levels, {LEVELS_MAX} at most"))
+        return None, sorted(faults)
     parents = [_parent(row, found, faults) for row in rows]
     if not rows:
         faults.append(Fault(1, "(file)", "names no place"))
@@ -202,7 +204,7 @@ def _parent(row: Row, found: Mapping[str, Mapping[str, int]], faults: list[Fault
 def _meant(
     name: str, levels: Collection[str], found: Mapping[str, Mapping[str, int]], faults: Collection[Fault]
 ) -> str:
-    if len(faults) >= _SUGGESTED_MAX:
+    if len(faults) >= _SUGGESTED_MAX or sum(len(found[level]) for level in levels) > _COMPARED_MAX:
         return ""
     hint = suggest(name, [known for level in levels for known in found[level]])
     return f": {hint}" if hint.startswith("did") else ""
