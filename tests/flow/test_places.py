@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import re
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -234,3 +235,39 @@ def test_what_the_pages_show_loads_together() -> None:
     Path("rules.yaml").write_text(f"rules:\n{rule}", encoding="utf-8")
     answer = run(check, "rules.yaml", "--settings", "site.yaml")
     assert (answer.exit_code, answer.stdout) == (0, "")
+
+
+class Taken:
+    """Stands for the sender to Kafka: keeps what it is given."""
+
+    def __init__(self, _brokers: list[str], topic: str, **_more: Any) -> None:
+        self.topic = topic
+        self.failed: Counter[str] = Counter()
+        self.keys: list[bytes | None] = []
+        made.append(self)
+
+    @property
+    def sent(self) -> int:
+        return len(self.keys)
+
+    acknowledged = sent
+
+    def send(self, _value: bytes, key: bytes | None) -> None:
+        self.keys.append(key)
+
+    def finish(self, _timeout_s: float) -> None: ...
+
+
+made: list[Taken] = []
+
+
+def test_send_goes_by_the_key_of_the_stream(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("streams.sending.Sender", Taken)
+    made.clear()
+    command = ["lockers", "lockers-march.jsonl", "--settings", "site.yaml", "--broker", "localhost:1"]
+    assert run(send, *command).exit_code == 0
+    assert run(send, *command, "--key", "maker").exit_code == 0
+    *told, _ = events()
+    assert [one.topic for one in made] == ["tocsin.lockers"] * 2
+    assert made[0].keys[:-1] == [one["outlet"].encode() for one in told]
+    assert made[1].keys[:-1] == [one["maker"].encode() for one in told]
