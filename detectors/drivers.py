@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 
 from detectors.batch import Int64
+from detectors.clocks import Clocks
 from detectors.contributors import Top, top_of_panes, top_of_things
 from detectors.latest import HIT, NO_HIT, State
 from detectors.partial import Partial
@@ -44,6 +45,10 @@ class Drivers:
             self._fields,
             ((state[0], self._weight(state), self.texts[code]) for code, state in states.items() if state[0] in wanted),
         )
+
+    def of_clocks(self, clocks: Clocks, rows: Int64, time_ms: int) -> dict[int, Top]:
+        """Name who drives some series of things with clocks: each thing that is overdue counts once."""
+        return top_of_things(self._fields, clocks.overdue(rows, time_ms))
 
     def _weight(self, state: State) -> float:
         _, number, value = state

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from detectors.batch import Bool, Float64, Int64
+from detectors.clocks import Clocks
 from detectors.contributors import Top
 from detectors.drivers import Drivers
 from detectors.durations import FOREVER
@@ -122,7 +123,7 @@ class RuleJudge:
         changed, was, unknown = self.levels.judge(rows, values, time_ms)
         if self._moving is not None:
             self.levels.wake_ms[rows] = np.minimum(self.levels.wake_ms[rows], self._moving.wake(rows, time_ms))
-        tops = self._tops(changed)
+        tops = self._tops(changed, time_ms)
         said = [
             self._transition(row, old, time_ms, for_want=for_want, top=tops.get(row, ()))
             for row, old, for_want in zip(changed.tolist(), was.tolist(), unknown.tolist(), strict=True)
@@ -195,7 +196,7 @@ class RuleJudge:
             if self._follows is not None:
                 self._follows.grow(size)
                 touched.append(self._follows.enter(rows, pane))
-                if self._drivers is not None:
+                if self._drivers is not None and self._now is not None:
                     self._drivers.describe(pane)
             else:
                 assert self._window is not None
@@ -232,11 +233,13 @@ class RuleJudge:
         self._start_ms = np.concatenate((self._start_ms, start))
         self.levels.wake_ms[old : len(self.keys)] = np.maximum(start, panes[0].end_ms)
 
-    def _tops(self, rows: Int64) -> dict[int, Top]:
+    def _tops(self, rows: Int64, time_ms: int) -> dict[int, Top]:
         """Name who drives these series now; at a level, not the place itself."""
         if self._drivers is None or not len(rows):
             return {}
-        if self._now is not None:
+        if isinstance(self._moving, Clocks):
+            tops = self._drivers.of_clocks(self._moving, rows, time_ms)
+        elif self._now is not None:
             tops = self._drivers.of_things(self._now.state(), rows)
         else:
             tops = self._drivers.of_panes(((own, pane) for _, own, pane in self._inside), rows)

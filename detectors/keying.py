@@ -50,7 +50,7 @@ def read_contributors(place: Place, stream: Stream, measure: Measure | None) -> 
     """Read the fields whose greatest values an alert names; `stream` is that of the events which drive the measure."""
     inner = None if measure is None else measure.base or measure
     if inner is not None and not _is_driven(inner):
-        place.refuse(f'"{inner.kind.value}" has no contributors: no events of its window add up to it', at_key=True)
+        place.refuse(f'"{inner.kind.value}" has no contributors: no single events add up to it', at_key=True)
     fields = read_by(place, stream)
     _refuse_other_types(place, stream, "names nothing")
     for item in _items(place):
@@ -62,11 +62,11 @@ def read_contributors(place: Place, stream: Stream, measure: Measure | None) -> 
 
 
 def _is_driven(measure: Measure) -> bool:
-    """Say whether a value is made of what single events bring, in the window or by the state they left."""
+    """Say whether a value is made of what single events or things bring to it."""
     if measure.kind is Kind.RATIO:
         sides = [part.measure for part in (measure.of, measure.to) if part is not None and part.measure is not None]
         return all(_is_driven(side) and side.kind is not Kind.SHARE for side in sides)
-    return not (measure.kind.moves or measure.kind.is_unmatched or measure.kind is Kind.SERVICE_LEVEL_AHEAD)
+    return not (measure.kind in (Kind.SILENT, Kind.SERVICE_LEVEL_AHEAD) or measure.kind.is_unmatched)
 
 
 def _refuse_other_types(place: Place, stream: Stream, why: str) -> None:

@@ -267,6 +267,7 @@ def all_things(parts: Sequence[tuple[Things, Int64]]) -> Things:
         np.concatenate([part.number for part in told]),
         np.concatenate([part.value for part in told]),
         every=True,
+        texts=[texts for part in told for texts in part.texts],
         stages=_all_stages([part.stages for part in told if part.stages is not None]),
     )
 

@@ -127,7 +127,7 @@ def _service(bootstrap: str, clock: DemoClock, port: int) -> Service:
             "channels": {},
         }
     )
-    return joined(settings, clock=clock, site=site_of({}, province.places(province.build())))
+    return joined(settings, clock=clock, site=site_of({}, province.places(province.build()), almanac=settings.almanac))
 
 
 def _console(lang: Language, *, quiet: bool) -> Console:

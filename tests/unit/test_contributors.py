@@ -25,23 +25,26 @@ from detectors.transition import Contributor, Transition
 from detectors.vocabulary import STREAMS
 from streams.fragments import join, size_of, split
 from streams.pack import pack, unpack
-from tests import oracle
+from tests import oracle, oracle_clocks
 from tests.builders import batch, walk
 from tests.unit.test_oracle import dense_event, dense_rule
 from tests.unit.test_oracle import split as cut
 
-FIELDS = {"calls": ("queue", "outcome"), "network": ("element", "state"), "complaints": ("outlet", "provider")}
+FIELDS = {"calls": ("queue", "outcome"), "network": ("element", "state"), "complaints": ("outlet", "provider"),
+          "cases": ("class", "owner")}  # fmt: skip
 
 
 def event(random: Random, number: int) -> dict[str, Any]:
     one = dense_event(random, number)
     if one["stream"] == "complaints":
         one |= {"outlet": random.choice(["o1", "o1", "o2", "", None]), "provider": random.choice(["p1", "p2", "p3"])}
+    if one["stream"] == "cases":
+        one |= {"class": random.choice(["vip", "ordinary", None]), "owner": random.choice(["w1", "w1", "w2", "w3"])}
     return {name: value for name, value in one.items() if value is not None}
 
 
 def some_rules(random: Random) -> list[Rule]:
-    rules = [rule for rule in (dense_rule(random) for _ in range(9)) if not rule.measure.kind.moves]
+    rules = [rule for rule in (dense_rule(random) for _ in range(9)) if rule.measure.kind is not Kind.SILENT]
     return [replace(rule, id=f"r{number}", contributors=FIELDS[rule.stream]) for number, rule in enumerate(rules[:6])]
 
 
@@ -75,6 +78,12 @@ def expected(rule: Rule, events: Sequence[dict[str, Any]], transition: Transitio
         for e in sorted((e for e in own if e["time"] < t), key=lambda e: (e["time"], e["id"])):
             latest[e[oracle.THINGS[rule.stream]]] = e
         there = list(latest.values())
+    elif rule.measure.clock is not None:
+        steps: dict[str, list[dict[str, Any]]] = {}
+        for e in sorted((e for e in own if e["time"] < t), key=lambda e: (e["time"], e["id"])):
+            steps.setdefault(e["case"], []).append(e)
+        late = {case: oracle_clocks.beyond(rule.measure.clock, of_it, t) for case, of_it in steps.items()}
+        there = [steps[case][-1] for case, beyond in late.items() if beyond is not None and beyond >= 0]
     else:
         there = [e for e in own if t - rule.window_ms <= e["time"] < t]
     there = [e for e in there if oracle.match(rule.where, e) and key in oracle.keys_of(rule, e)]
