@@ -46,7 +46,7 @@ def test_a_rule_that_is_shown_loads(block: str, tmp_path: Path) -> None:
 
 def test_the_example_of_a_test_passes(tmp_path: Path) -> None:
     (block,) = [block for block in BLOCKS if block.startswith("rules: ")]
-    shutil.copy(ROOT / "rules" / "complaints.yaml", tmp_path)
+    shutil.copy(ROOT / "rules" / "telecom" / "complaints.yaml", tmp_path)
     (tmp_path / "example.yaml").write_text(block, encoding="utf-8")
     answer = CliRunner().invoke(command, [str(tmp_path / "example.yaml")])
     assert (answer.exit_code, answer.stderr) == (0, "ok: 1 test passed\n"), answer.stdout
@@ -61,7 +61,7 @@ def test_the_calendar_that_is_shown_is_one(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("block", SHOWN[:3])
 def test_the_three_rules_stand_in_the_pack_as_they_are_shown(block: str) -> None:
-    shipped = [path.read_text(encoding="utf-8") for path in (ROOT / "rules").glob("*.yaml")]
+    shipped = [path.read_text(encoding="utf-8") for path in (ROOT / "rules").rglob("*.yaml")]
     assert any(block in text for text in shipped)
 
 
