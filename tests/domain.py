@@ -112,6 +112,6 @@ def _line(row: Row) -> str:
     said = [f"[`{each.rule}`](../rules/{each.file})" for each in found]
     said += [row.part] if row.part else []
     said += [f"*not yet*: {row.not_yet}"] if row.not_yet else []
-    shown = [f"“{case.name}”" for case in dict.fromkeys(fires_in(each.rule)[0] for each in found if fires_in(each.rule))]
+    shown = list(dict.fromkeys(f"“{case.name}”" for each in found for case in fires_in(each.rule)[:1]))
     shown += [f"`{test}`" for test in row.tests]
     return f"| {row.name} | {' · '.join(said)} | {' · '.join(shown)} |\n"
