@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 import yaml
 
-from detectors.hours import HERE
 from streams.rulefile import load
+from streams.site import SHIPPED
 from streams.testcases import Case, read_cases
 
 ROOT = Path(__file__).parents[1]
@@ -82,7 +82,7 @@ def _served(path: Path) -> Iterator[Serves]:
 @cache
 def cases() -> tuple[Case, ...]:
     """Read the tests beside the rules."""
-    files = [read_cases(path, HERE) for path in sorted(load([PACKS]).test_files)]
+    files = [read_cases(path, SHIPPED) for path in sorted(load([PACKS]).test_files)]
     return tuple(case for file in files for case in file.cases)
 
 
