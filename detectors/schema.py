@@ -267,7 +267,12 @@ def _sent(field: Field) -> Schema:
 
 def _span() -> dict[str, Schema]:
     day = rf"(?:{'|'.join(DAYS)})"
-    one = {"hours": _whole(HOURS), "days": rf"^{day}(?:-{day})?$", "dates": _whole(DATES), "month_days": _whole(MONTH_DAYS)}
+    one = {
+        "hours": _whole(HOURS),
+        "days": rf"^{day}(?:-{day})?$",
+        "dates": _whole(DATES),
+        "month_days": _whole(MONTH_DAYS),
+    }
     spans: dict[str, Schema] = {}
     for key, pattern in one.items():
         text: Schema = {"type": "string", "pattern": pattern}

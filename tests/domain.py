@@ -12,7 +12,7 @@ import yaml
 
 from streams.rulefile import load
 from streams.site import SHIPPED
-from streams.testcases import Case, read_cases
+from streams.testcases import Case, Expectation, read_cases
 
 ROOT = Path(__file__).parents[1]
 PACKS = ROOT / "rules"
@@ -93,9 +93,11 @@ def fires_in(rule: str) -> list[Case]:
 
 def silent_in(rule: str) -> list[Case]:
     """Give the tests that want no change of this rule at all, of some series or of any."""
-    return [
-        case for case in cases() if any(each.rule == rule and each.unwanted and not each.level for each in case.expected)
-    ]
+    return [case for case in cases() if any(_is_silence(each, rule) for each in case.expected)]
+
+
+def _is_silence(each: Expectation, rule: str) -> bool:
+    return each.rule == rule and each.unwanted and not each.level
 
 
 def page() -> str:

@@ -1,4 +1,4 @@
-"""Every row of the domain has a rule or says what does it; every rule has a row, a test that fires and one that is silent."""
+"""Every row of the domain has a rule or says what does it; every rule has a row, and tests that show it."""
 
 from __future__ import annotations
 
