@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from fractions import Fraction
 
-from detectors.places import Place, quoted
+from detectors.places import Place, number_text, quoted
 
 TARGETS = ("target", "challenge", "limit")
 PART = r"([0-9]{1,9}(?:\.[0-9]{1,9})?) ?%"
@@ -36,6 +36,9 @@ def read_threshold(place: Place, limit: float | None) -> float | None:
     if part is None:
         return place.number()
     if limit is None:
-        place.refuse(f"{quoted(part[0])} is a part of a limit: give the rule targets: {{limit: …}}")
+        share = number_text(float(Fraction(part[1]) / 100))
+        place.refuse(
+            f"{quoted(part[0])} is a part of a limit: give the rule targets: {{limit: …}}; of a share write {share}"
+        )
         return None
     return float(Fraction(part[1]) / 100 * Fraction(str(limit)))

@@ -1,4 +1,4 @@
-"""Which row of the domain is served by which rule, shown by which test: read from the rows, the packs and their tests."""
+"""Which row of the domain is served by which rule, shown by which test: read from the packs and their tests."""
 
 from __future__ import annotations
 
