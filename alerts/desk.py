@@ -9,6 +9,7 @@ from typing import Any
 
 from alerts.bulletins import Template, read_templates
 from alerts.incidents import Incident, IncidentBook, IncidentChange, What
+from alerts.naming import NO_NAMES, English
 from alerts.notices import NoticeBook, NoticeChange
 from alerts.notifications import Notification, Reason
 from alerts.quiet import QuietHours
@@ -58,13 +59,15 @@ class Desk:
         zone: tzinfo,
         routing: Routing,
         templates: Mapping[str, Template] | None = None,
+        english: English = NO_NAMES,
     ) -> None:
         shipped = read_templates() if templates is None else templates
         self._rules = {rule.id: rule for rule in rules}
         self._routing = routing
+        self._english = english
         self.incidents = IncidentBook()
         self._quiet = QuietHours()
-        self.notices = NoticeBook(shipped, zone)
+        self.notices = NoticeBook(shipped, zone, english=english)
         for rule in self._rules.values():
             if rule.notice is not None and rule.notice not in shipped:
                 raise ValueError(f"rule {rule.id}: no notice template {rule.notice!r}; there are: {', '.join(shipped)}")
@@ -124,7 +127,10 @@ class Desk:
         if rule is None or not rule.action:
             return {}
         templates = in_languages(rule.action)
-        return {language: fill(templates[language], words(record, language, rule.targets)) for language in LANGUAGES}
+        return {
+            language: fill(templates[language], words(record, language, self._english, rule.targets))
+            for language in LANGUAGES
+        }
 
     def _told(self, incident: Incident, what: What | None) -> list[Notification]:
         return [] if what is None else self._notifications(incident, _REASONS[what])

@@ -27,6 +27,7 @@ VALUE_LEN_MAX = 120
 
 _UNKNOWN: Mapping[Language, str] = {"en": "unknown", "zh": "未知"}
 _NOT_GIVEN: Mapping[Language, str] = {"en": "(not given)", "zh": "（未填）"}
+_NOBODY: Mapping[Language, str] = {"en": "(no single one)", "zh": "（无突出来源）"}
 _ALL: Mapping[Language, str] = {"en": "all", "zh": "全部"}
 _YES_NO: Mapping[Language, Mapping[bool, str]] = {"en": {True: "yes", False: "no"}, "zh": {True: "是", False: "否"}}
 _UNITS: Mapping[Language, tuple[tuple[int, str], ...]] = {
@@ -159,9 +160,10 @@ Word = Callable[[str], str | None]
 class Words:
     """The names a rule's templates may use, for one change of level in one language.
 
-    They are the fields of the key, `key` (all of them), `value`, `percent` (the value as a share of one), `duration`
-    (the value as seconds), `threshold`, `level` and `window`, and `worst_step` where the rule asks for it; and those of
-    the rule's `targets` that it has, each also as `…_percent`.
+    They are the fields of the key, `key` (all of them), `place` (the first of them: the rule is judged at levels),
+    `value`, `percent` (the value as a share of one), `duration` (the value as seconds), `threshold`, `level`, `window`,
+    `top` (who drives the value), and `worst_step` where the rule asks for it; and those of the rule's `targets` that it
+    has, each also as `…_percent`.
     """
 
     language: Language
@@ -172,6 +174,7 @@ class Words:
     window_ms: int
     targets: Mapping[str, float] = field(default_factory=dict)
     worst_step: str | None = None  # empty: not known; None: nobody asked
+    top: str = ""
 
     def __call__(self, name: str) -> str | None:
         """Say what `name` stands for, or None."""
@@ -188,14 +191,19 @@ class Words:
                 return LEVEL_WORDS[self.level][self.language]
             case "window":
                 return duration(self.window_ms, self.language)
-            case "worst_step" if self.worst_step is not None:
-                return key_value(self.worst_step, self.language)
             case "key":
                 return key_words(self.key, self.language)
         return self._given(name)
 
     def _given(self, name: str) -> str | None:
-        """Say a target of the rule or a field of the key."""
+        """Say what only some rules have: who or what is to blame, a place, a target, a field of the key."""
+        match name:
+            case "worst_step" if self.worst_step is not None:
+                return key_value(self.worst_step, self.language)
+            case "top":
+                return self.top or _NOBODY[self.language]
+            case "place" if "place" not in self.key and self.key:
+                return key_value(next(iter(self.key.values())), self.language)
         if name in self.targets:
             return number(self.targets[name], self.language)
         if (aim := name.removesuffix("_percent")) in self.targets and name not in self.key:

@@ -9,10 +9,11 @@ from types import MappingProxyType
 from typing import Any, TypeGuard
 
 from detectors.calendars import Calendar
-from detectors.compound import Scope, check_series
-from detectors.conditions import read_except, read_field, read_where
+from detectors.compound import Scope, check_series, driven_by
+from detectors.conditions import read_except, read_where
 from detectors.grading import read_clear, read_direction, read_levels, read_min_events, read_times
 from detectors.hours import HERE, Almanac
+from detectors.keying import check_apart, read_at, read_by, read_contributors, spoken_of
 from detectors.measures import read_measure
 from detectors.measures_ahead import check_window, select_agents
 from detectors.occasions import read_quiet, read_when
@@ -26,8 +27,8 @@ VERSION = 1
 FILE_KEYS = ("version", "rules")
 REQUIRED = ("id", "title", "stream", "measure", "levels")
 RULE_KEYS = (
-    *("id", "title", "stream", "where", "except", "measure", "by", "window", "hop", "levels", "direction", "for"),
-    *("clear", "clear_for", "unknown_after", "min_events", "targets", "when", "quiet"),
+    *("id", "title", "stream", "where", "except", "measure", "by", "at", "contributors", "window", "hop", "levels"),
+    *("direction", "for", "clear", "clear_for", "unknown_after", "min_events", "targets", "when", "quiet"),
     *("summary", "action", "notify", "notice"),
 )
 
@@ -105,11 +106,13 @@ def _read_rule(
         check_series(parts, measure, streams[name], streams)
         settings["measure"] = measure = select_agents(measure, settings.get("where", ()), streams)
         measure = measure.base or measure
+    if name is not None:
+        driven = driven_by(measure, streams[name], streams, below=below)
+        settings |= _read_each(parts, {"contributors": lambda part: read_contributors(part, driven, measure)})
     settings |= _read_each(parts, {"targets": read_targets})
     targets: Mapping[str, float] = settings.get("targets", {})
     limit = targets.get("limit")
-    names = ("worst_step",) if measure is not None and measure.clock is not None and measure.clock.name_worst else ()
-    spoken = None if name is None else (*SPOKEN, *words_of(targets), *names, *settings.get("by", ()))
+    spoken = None if name is None else (*SPOKEN, *words_of(targets), *spoken_of(settings))
     settings |= _read_each(
         parts,
         {
@@ -121,6 +124,7 @@ def _read_rule(
             "notice": lambda part: part.text("the name of a notice template"),
         },
     )
+    check_apart(parts, settings.get("at", ()))
     levels = [level for level, _ in settings.get("levels", ())]
     settings["excepted"] = settings.pop("except", ())
     settings |= _read_each(
@@ -145,7 +149,8 @@ def _readers_of_events(scope: Scope) -> Mapping[str, Reader]:
         "where": lambda part: read_where(part, stream),
         "except": lambda part: read_except(part, stream),
         "measure": lambda part: read_measure(part, scope),
-        "by": lambda part: _read_by(part, stream),
+        "by": lambda part: read_by(part, stream),
+        "at": lambda part: read_at(part, stream),
     }
 
 
@@ -155,15 +160,3 @@ def _read_id(place: Place) -> str | None:
         place.refuse(f"must be a name of a-z, 0-9 and -, not {quoted(name)}")
         return None
     return name
-
-
-def _read_by(place: Place, stream: Stream) -> tuple[str, ...]:
-    names: list[str] = []
-    for item in place.items("a list of fields, as in [region]") or []:
-        if read_field(item, stream) is None:
-            continue
-        name = str(item.value)
-        if name in names:
-            item.refuse(f"{quoted(name)} is in the list already")
-        names.append(name)
-    return tuple(names)

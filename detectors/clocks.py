@@ -9,7 +9,7 @@ looked up, and nothing is counted from boundary to boundary.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby, repeat
 from typing import Any, NamedTuple
 
@@ -48,7 +48,8 @@ class Clocks:
         self._hop_ms = rule.hop_ms
         self._things: dict[int, Open] = {}
         self._numbers: dict[bool, list[Int64]] = {False: [], True: []}  # by is_paused, then by row: sorted
-        self._codes: defaultdict[int, set[int]] = defaultdict(set)  # by row, where the step to blame is to be named
+        self._names = self._clock.name_worst or bool(rule.contributors)
+        self._codes: defaultdict[int, set[int]] = defaultdict(set)  # by row, where steps or contributors are named
 
     def __len__(self) -> int:
         return len(self._things)
@@ -70,7 +71,7 @@ class Clocks:
             if state is None:
                 self._things.pop(code, None)
                 continue
-            state.row, state.matched = row, matched
+            state.row, state.matched, state.texts = row, matched, event.texts
             if event.overrun_ms != NOT_TOLD_MS:
                 state.overruns_ms[event.stage] = state.overruns_ms.get(event.stage, 0) + event.overrun_ms
             self._things[code] = state
@@ -85,8 +86,8 @@ class Clocks:
         return np.array([standing.row for standing in (*gone, *come)], np.int64)
 
     def _place(self, code: int, old: Standing | None, new: Standing | None) -> None:
-        """Note where a thing is to be looked for when a step is to be named."""
-        if not self._clock.name_worst:
+        """Note where a thing is to be looked for when a step or a contributor is to be named."""
+        if not self._names:
             return
         if old is not None:
             self._codes[old.row].discard(code)
@@ -105,7 +106,8 @@ class Clocks:
         roles = [Role(role) for role in things.value.tolist()]
         names, overruns = things.stages or (repeat("", len(roles)), np.full(len(roles), NOT_TOLD_MS))
         places = (things.code.tolist(), rows[things.row].tolist(), things.matched.tolist())
-        events = map(Event, roles, things.time_ms.tolist(), worked.tolist(), until.tolist(), names, overruns.tolist())
+        stages = (names, overruns.tolist(), map(tuple, things.texts or repeat(())))
+        events = map(Event, roles, things.time_ms.tolist(), worked.tolist(), until.tolist(), *stages)
         told = zip(things.time_ms.tolist(), things.ids, *places, events, strict=True)
         for (_, _, code, row, counts, event), _ in groupby(sorted(told)):
             yield code, row, counts, event
@@ -171,12 +173,21 @@ class Clocks:
         worked_ms = self._worked(time_ms)
         blamed: Counter[str] = Counter()
         overrun_ms: Counter[str] = Counter()
-        for thing in (self._things[code] for code in self._codes[row]):
-            if thing.overruns_ms and self._clock.due_after(thing.limit_ms) <= thing.elapsed_ms(worked_ms):
+        for thing in self._overdue(row, worked_ms):
+            if thing.overruns_ms:
                 step = min(thing.overruns_ms, key=lambda name: (-thing.overruns_ms[name], name))
                 blamed[step] += 1
                 overrun_ms[step] += thing.overruns_ms[step]
         return min(blamed, key=lambda name: (-blamed[name], -overrun_ms[name], name), default="")
+
+    def _overdue(self, row: int, worked_ms: int) -> Iterator[Open]:
+        things = (self._things[code] for code in self._codes[row])
+        return (thing for thing in things if self._clock.due_after(thing.limit_ms) <= thing.elapsed_ms(worked_ms))
+
+    def overdue(self, rows: Int64, time_ms: int) -> Iterator[tuple[int, float, Sequence[str]]]:
+        """Give the things that are overdue in some series, for rules that name contributors: row, weight, texts."""
+        worked_ms = self._worked(time_ms)
+        return ((row, 1.0, thing.texts) for row in rows.tolist() for thing in self._overdue(row, worked_ms))
 
     def _worked(self, time_ms: int) -> int:
         return int(self._calendar.worked(np.array([time_ms]))[0])
@@ -190,6 +201,8 @@ class Clocks:
         }
         if self._clock.name_worst:
             columns["overruns_ms"] = [thing.overruns_ms for thing in self._things.values()]
+        if self._names:
+            columns["texts"] = [thing.texts for thing in self._things.values()]
         return columns | {"code": np.fromiter(self._things, np.uint64, len(self._things))}
 
     def restore(self, state: Mapping[str, Any]) -> None:
@@ -205,6 +218,8 @@ class Clocks:
         }
         for thing, overruns_ms in zip(self._things.values(), state.get("overruns_ms", ()), strict=False):
             thing.overruns_ms = dict(overruns_ms)
+        for thing, texts in zip(self._things.values(), state.get("texts", ()), strict=False):
+            thing.texts = tuple(texts)
         standings = {code: self._standing(thing) for code, thing in self._things.items()}
         for code, standing in standings.items():
             self._place(code, None, standing)

@@ -137,8 +137,21 @@ def check_shared(place: Place, name: str, own: Stream, other: Stream, *, at_key:
         )
 
 
+def _texts_of(place: Place) -> list[tuple[Place, str]]:
+    items = enumerate(place.value) if isinstance(place.value, list) else ()
+    return [(place.within(index, name), name) for index, name in items if isinstance(name, str)]
+
+
+def driven_by(measure: Measure | None, own: Stream, streams: Mapping[str, Stream], *, below: bool) -> Stream:
+    """Say of which stream the events are that drive a value: of a ratio, those of the side that may drive it so far."""
+    inner = None if measure is None else measure.base or measure
+    if inner is None or inner.of is None or inner.to is None:
+        return own
+    return streams[(inner.to if below else inner.of).stream]
+
+
 def check_series(parts: Mapping[str, Place], measure: Measure, own: Stream, streams: Mapping[str, Stream]) -> None:
-    """See that the fields of `by`, and those that a ratio selects by, are there in every stream they are asked of."""
+    """See that every stream has the fields asked of it: those of `by` and `at`, and those a ratio selects by."""
     inner = measure.base or measure
     of, to = inner.of, inner.to
     if inner.kind is Kind.RATIO and of is not None and to is not None:
@@ -150,11 +163,10 @@ def check_series(parts: Mapping[str, Place], measure: Measure, own: Stream, stre
         placed = inner.kind in (Kind.UNMATCHED_TOTAL, Kind.SERVICE_LEVEL_AHEAD)
         names = [to.stream] if placed and to is not None else []
         selected = []
-    keys = parts["by"].value if "by" in parts and isinstance(parts["by"].value, list) else []
+    keys = [item for key in ("by", "at") if key in parts for item in _texts_of(parts[key])]
     for other in dict.fromkeys(names):
-        for index, name in enumerate(keys):
-            if isinstance(name, str):
-                check_shared(parts["by"].within(index, name), name, own, streams[other])
+        for place, name in keys:
+            check_shared(place, name, own, streams[other])
     for other in dict.fromkeys(selected):
         for place in (parts[key] for key in ("where", "except") if key in parts):
             for name, test in place.value.items() if isinstance(place.value, dict) else ():

@@ -14,7 +14,8 @@ import numpy as np
 
 from detectors import exact, sketch
 from detectors.batch import Column, EventBatch, Int64, UInt64
-from detectors.codes import combine
+from detectors.codes import code_of, combine
+from detectors.contributors import parts_of
 from detectors.latest import HIT, NO_HIT
 from detectors.partial import (
     Array,
@@ -38,10 +39,14 @@ _CHUNKS_MAX = 64  # parts of one open pane; more are merged, so that many small 
 
 
 class SeriesTable:
-    """The series of one `by` over one stream: key ↔ row. Rules with the same `by` share one."""
+    """The series of one `by` over one stream: key ↔ row. Rules with the same `by` share one.
 
-    def __init__(self, by: tuple[str, ...]) -> None:
+    `level` is that of a rule that is judged at several: it stands first in the keys, and `by` begins with its field.
+    """
+
+    def __init__(self, by: tuple[str, ...], level: str | None = None) -> None:
         self.by = by
+        self.level = level
         self.keys: list[Key] = []
         self._known = np.full(1, np.iinfo(np.uint64).max)  # codes, sorted; the last stands for none
         self._row_at = np.full(1, -1)  # the row of each
@@ -70,7 +75,8 @@ class SeriesTable:
         fresh, first = np.unique(codes[unknown], return_index=True)
         order = np.argsort(first)
         for event in unknown[first[order]].tolist():
-            self.keys.append(tuple(_key_value(column.values[event]) for column in columns))
+            key = tuple(_key_value(column.values[event]) for column in columns)
+            self.keys.append(key if self.level is None else (self.level, *key))
         known = np.concatenate((self._known, fresh[order]))
         rows = np.concatenate((self._row_at, np.arange(len(self.keys) - len(fresh), len(self.keys))))
         by_code = np.argsort(known)
@@ -144,7 +150,7 @@ class Feeder:
             columns: dict[str, Array] = {"first_ms": batch.time_ms[events]} if self.rule.below else {}
             groups, places = np.unique(rows, return_inverse=True)
             keys = [table.keys[row] for row in groups.tolist()]
-            things = self._things(chosen, places)
+            things = self._things(chosen, places, table.level)
             return Partial(self.rule.id, end, keys, reduce_events(rows, columns)[1], None, things)
         columns = self._columns(batch, events)
         groups, columns = reduce_events(rows, columns)
@@ -154,10 +160,13 @@ class Feeder:
             there = codes != 0
             pairs = unique_pairs(np.searchsorted(groups, rows[there]), codes[there])
         keys = [table.keys[row] for row in groups.tolist()]
-        weights = moments = None
+        weights = moments = parts = None
         if self.rule.measure.kind in (Kind.QUANTILE, Kind.MOMENTS):
             weights, moments = self._singled(batch, events, np.searchsorted(groups, rows), columns)
-        return Partial(self.rule.id, end, keys, columns, pairs, None, weights, moments)
+        if self.rule.contributors:
+            weight = self._weight(batch, events)
+            parts = parts_of(self.rule.contributors, batch, events, np.searchsorted(groups, rows), weight)
+        return Partial(self.rule.id, end, keys, columns, pairs, None, weights, moments, parts=parts)
 
     def _singled(
         self, batch: EventBatch, events: Int64, places: Int64, columns: dict[str, Array]
@@ -173,6 +182,17 @@ class Feeder:
         codes = _codes(batch.columns[measure.field or ""])[events]
         there = codes != 0
         return None, (places[there], codes[there], batch.time_ms[events][there])
+
+    def _weight(self, batch: EventBatch, events: Int64) -> Array:
+        """Give what each event brings to the value: its amount to a sum, a hit to a share, itself to all others."""
+        measure = self.rule.measure
+        if measure.kind is Kind.SUM:
+            return exact.split(np.nan_to_num(_numbers(batch.columns[measure.field or ""])[events], nan=0.0))
+        hit = matches(measure.matching, self._stream.fields, batch) if measure.kind is Kind.SHARE else None
+        if hit is None:
+            return np.ones(len(events), np.int64)
+        brings: Array = hit[events] != self.rule.below  # a low share is driven by what does not match
+        return brings.astype(np.int64)
 
     def _columns(self, batch: EventBatch, events: Int64) -> dict[str, Array]:
         """Give each event its row of every column the measure adds up."""
@@ -197,7 +217,7 @@ class Feeder:
                 columns["limbs"] = exact.split(np.where(there, numbers, 0.0))
         return columns
 
-    def _things(self, chosen: _Chosen, places: Int64) -> Things:
+    def _things(self, chosen: _Chosen, places: Int64, level: str | None) -> Things:
         batch, events = chosen.batch, chosen.events
         measure = self.rule.measure
         size = len(events)
@@ -219,8 +239,11 @@ class Feeder:
                 planned, actual = (_numbers(batch.columns[name])[events] for name in (PLANNED, ACTUAL))
                 names = batch.columns[STEP].values
                 stages = [str(names[event]) for event in events.tolist()], overruns_of(planned, actual)
+        codes = _codes(batch.columns[self._stream.thing or ""])[events]
+        if level is not None:  # a thing has a place at each level
+            codes = combine([codes, np.full(size, code_of(level), np.uint64)], size)
         things = Things(
-            _codes(batch.columns[self._stream.thing or ""])[events],
+            codes,
             batch.time_ms[events],
             [batch.ids[event] for event in events.tolist()],
             places,
@@ -229,8 +252,13 @@ class Feeder:
             values,
             every=measure.clock is not None,
             stages=stages,
+            texts=self._texts(batch, events),
         )
         return things if things.every else latest_things([(things, np.arange(size))])
+
+    def _texts(self, batch: EventBatch, events: Int64) -> list[tuple[str, ...]]:
+        columns = [batch.columns[field].values for field in self.rule.contributors]
+        return [tuple(str(values[event] or "") for values in columns) for event in events.tolist()] if columns else []
 
     def state(self) -> list[Any]:
         """Write the open panes down, each merged into one partial."""
@@ -252,7 +280,7 @@ _CODED = (Kind.DISTINCT, Kind.NOW_DISTINCT, Kind.MOMENTS)  # what asks which val
 def fields_of(rule: Rule, stream: Stream) -> Mapping[str, bool]:
     """Name the fields a rule reads, and whether their codes are needed (keys, things, distinct values)."""
     fields = {condition.field: False for condition in (*rule.where, *rule.excepted, *rule.measure.matching)}
-    fields |= dict.fromkeys(rule.by, True)
+    fields |= dict.fromkeys((*rule.at, *rule.by, *rule.contributors), True)
     kind = rule.measure.kind
     if kind.places_things and stream.thing is not None:
         fields[stream.thing] = True

@@ -14,7 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from detectors.batch import Float64, Int64
+from detectors.batch import Bool, Float64, Int64
+from detectors.clocks import Clocks
+from detectors.contributors import Top
+from detectors.drivers import Drivers
 from detectors.durations import FOREVER
 from detectors.firsts import Firsts
 from detectors.history import History
@@ -51,6 +54,7 @@ class RuleJudge:
         self._follows = self._now if self._moving is None else self._moving  # what follows states, and no window
         self._window = None if self._follows is not None else window_for(rule)
         self._outlook = outlook_of(rule, self._window)
+        self._drivers = Drivers(rule) if rule.contributors else None
         self._names = ("green", *(name for name, _ in rule.levels))
         self._start_ms = np.zeros(0, np.int64)  # `below`: the first boundary a whole window after the first event
         self._waiting: dict[int, list[Partial]] = {}
@@ -107,6 +111,10 @@ class RuleJudge:
         if self.rule.below:
             # Not yet judged: woken at its start by what `_number` wrote into wake_ms.
             rows = rows[self._start_ms[rows] <= time_ms]
+        if self.rule.at:
+            placed = self._placed(rows)
+            self.levels.wake_ms[rows[~placed]] = FOREVER  # or they would be woken here for ever
+            rows = rows[placed]
         values = self._values_at(rows, time_ms)
         if self._history is not None:
             values = self._history.compare(rows, values, time_ms)
@@ -115,11 +123,19 @@ class RuleJudge:
         changed, was, unknown = self.levels.judge(rows, values, time_ms)
         if self._moving is not None:
             self.levels.wake_ms[rows] = np.minimum(self.levels.wake_ms[rows], self._moving.wake(rows, time_ms))
+        tops = self._tops(changed, time_ms)
         said = [
-            self._transition(row, old, time_ms, for_want=for_want)
+            self._transition(row, old, time_ms, for_want=for_want, top=tops.get(row, ()))
             for row, old, for_want in zip(changed.tolist(), was.tolist(), unknown.tolist(), strict=True)
         ]
         return sorted(said, key=lambda transition: tuple(map(str, transition.key)))
+
+    def _is_placed(self, key: Key) -> bool:
+        """Say whether a series is one of a place: at a level, what happened nowhere is counted and not judged."""
+        return not self.rule.at or key[1] != ""
+
+    def _placed(self, rows: Int64) -> Bool:
+        return np.fromiter((self._is_placed(self.keys[row]) for row in rows.tolist()), np.bool_, len(rows))
 
     def _touched(self, time_ms: int) -> Int64:
         """Let panes, the past and what was learned come up to a boundary. Return the series that may change there."""
@@ -180,6 +196,8 @@ class RuleJudge:
             if self._follows is not None:
                 self._follows.grow(size)
                 touched.append(self._follows.enter(rows, pane))
+                if self._drivers is not None and self._now is not None:
+                    self._drivers.describe(pane)
             else:
                 assert self._window is not None
                 self._window.grow(size)
@@ -215,7 +233,21 @@ class RuleJudge:
         self._start_ms = np.concatenate((self._start_ms, start))
         self.levels.wake_ms[old : len(self.keys)] = np.maximum(start, panes[0].end_ms)
 
-    def _transition(self, row: int, was: int, time_ms: int, *, for_want: bool) -> Transition:
+    def _tops(self, rows: Int64, time_ms: int) -> dict[int, Top]:
+        """Name who drives these series now; at a level, not the place itself."""
+        if self._drivers is None or not len(rows):
+            return {}
+        if isinstance(self._moving, Clocks):
+            tops = self._drivers.of_clocks(self._moving, rows, time_ms)
+        elif self._now is not None:
+            tops = self._drivers.of_things(self._now.state(), rows)
+        else:
+            tops = self._drivers.of_panes(((own, pane) for _, own, pane in self._inside), rows)
+        if self.rule.at:
+            tops = {row: tuple(one for one in top if one.field != self.keys[row][0]) for row, top in tops.items()}
+        return tops
+
+    def _transition(self, row: int, was: int, time_ms: int, *, for_want: bool, top: Top) -> Transition:
         rank = int(self.levels.rank[row])
         rose = rank > was
         reason = "raised" if rose else "unknown" if for_want else "cleared" if rank == 0 else "lowered"
@@ -230,6 +262,7 @@ class RuleJudge:
             threshold=self.levels.thresholds[(rank if rose else was) - 1],
             reason=reason,
             worst_step=self._worst_step(row, time_ms),
+            top=top if self.rule.contributors else None,
         )
 
     def _worst_step(self, row: int, time_ms: int) -> str | None:
@@ -242,7 +275,8 @@ class RuleJudge:
             moved = self._moving.values(np.arange(len(self.keys)), self.judged_ms)
             values = np.where(np.isnan(values), values, moved)
         for row, key in enumerate(self.keys):
-            yield key, self._names[int(self.levels.rank[row])], float(values[row])
+            if self._is_placed(key):
+                yield key, self._names[int(self.levels.rank[row])], float(values[row])
 
     def endings(self) -> list[Transition]:
         """End every level at the next boundary, for want of a value: what is said if the rule is judged no longer."""
@@ -276,6 +310,7 @@ class RuleJudge:
             "memory": self._window.state() if isinstance(self._window, Firsts | Staffing) else None,
             "history": self._history.state() if self._history is not None else None,
             "matcher": self._matcher.state() if self._matcher is not None else None,
+            "texts": self._drivers.texts if self._drivers is not None else {},
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -287,6 +322,8 @@ class RuleJudge:
         if self._follows is not None:
             self._follows.grow(len(self.keys))
             self._follows.restore(state["things"])
+        if self._drivers is not None:
+            self._drivers.texts = dict(state["texts"])
         if self._window is not None:
             self._window.grow(len(self.keys))
         if self._history is not None:

@@ -13,6 +13,14 @@ from detectors.partial import Partial
 from detectors.rules import Rule
 from detectors.vocabulary import Stream
 
+_Keying = tuple[tuple[str, ...], str | None]
+"""The fields that make the keys of a table of series, and the level it is of."""
+
+
+def _keyings(rule: Rule) -> list[_Keying]:
+    """Say by what a rule tells its series apart: once, or once a level."""
+    return [((level, *rule.by), level) for level in rule.at] or [(rule.by, None)]
+
 
 class Monitor:
     """Counts the events of one source partition into the panes of every rule that reads them.
@@ -27,19 +35,19 @@ class Monitor:
             for rule in rules
             for number, side in enumerate(rule.sides)
         }
-        self._tables: dict[tuple[str, tuple[str, ...]], SeriesTable] = {}
+        self._tables: dict[tuple[str, _Keying], SeriesTable] = {}
 
     def feed(self, batch: EventBatch) -> None:
         """Count accepted events of one stream in."""
-        rows: dict[tuple[str, ...], Any] = {}
+        rows: dict[_Keying, Any] = {}
         for feeder in self._feeders.values():
             if feeder.rule.stream != batch.stream:
                 continue
-            by = feeder.rule.by
-            table = self._tables.setdefault((batch.stream, by), SeriesTable(by))
-            if by not in rows:
-                rows[by] = table.rows(batch)
-            feeder.feed(batch, rows[by], table)
+            for keying in _keyings(feeder.rule):
+                table = self._tables.setdefault((batch.stream, keying), SeriesTable(*keying))
+                if keying not in rows:
+                    rows[keying] = table.rows(batch)
+                feeder.feed(batch, rows[keying], table)
 
     def close(self, watermark_ms: int) -> list[Partial]:
         """Take out every pane that is complete at this watermark: by rule, and in order of time."""

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from detectors import exact, sketch
 from detectors.batch import Float64, Int64, UInt64
+from detectors.contributors import Parts, merge_parts
 from detectors.transition import Key
 
 Array = npt.NDArray[Any]
@@ -53,6 +54,7 @@ class Things:
     value: npt.NDArray[np.uint64]  # the code of the counted field, 0 = missing; or the event's role for a clock
     every: bool = False  # a clock needs all steps, in their order, not the latest alone
     stages: Stages | None = None  # where the step to blame is to be named
+    texts: Sequence[Sequence[str]] = ()  # what each has in the fields that are asked for as contributors
 
 
 Weights = tuple[Int64, Float64, Int64]
@@ -67,7 +69,8 @@ class Partial:
     """What one pane ending at `end_ms` holds, a row a series: `keys[i]` belongs to row i of every column.
 
     `pairs` are the distinct values as (row, code); `things` the latest states, for `now` measures; `weights` the values
-    of a quantile; `moments` the events of an unmatched. `side` says for which of `Rule.sides` it was counted.
+    of a quantile; `moments` the events of an unmatched; `parts` who brought how much, for rules that ask. `side` says
+    for which of `Rule.sides` it was counted.
     """
 
     rule: str
@@ -79,6 +82,7 @@ class Partial:
     weights: Weights | None = None
     moments: Moments | None = None
     side: int = 0
+    parts: Parts | None = None
 
     @property
     def name(self) -> str:
@@ -91,16 +95,18 @@ class Partial:
         told = None
         if things is not None:
             told = [things.code, things.time_ms, list(things.ids), things.row]
-            told += [things.matched, things.number, things.value, things.every, things.stages]
-        is_plain = self.weights is None and self.moments is None and not self.side
-        more = [] if is_plain else [self.weights, self.moments, self.side]
+            told += [things.matched, things.number, things.value, things.every, things.stages, list(things.texts)]
+        if self.weights is None and self.moments is None and self.parts is None and not self.side:
+            more = []
+        else:
+            more = [self.weights, self.moments, self.side, None if self.parts is None else self.parts.state()]
         return [self.rule, self.end_ms, list(self.keys), dict(self.columns), self.pairs, told, *more]
 
     @classmethod
     def of(cls, state: Sequence[Any]) -> Partial:
         """Take up what `state` wrote."""
         rule, end_ms, keys, columns, pairs, told, *more = state
-        weights, moments, side = more or (None, None, 0)
+        weights, moments, side, parts = more or (None, None, 0, None)
         return cls(
             rule,
             end_ms,
@@ -111,6 +117,7 @@ class Partial:
             None if weights is None else (weights[0], weights[1], weights[2]),
             None if moments is None else (moments[0], moments[1], moments[2]),
             side,
+            None if parts is None else Parts.of(parts),
         )
 
 
@@ -209,13 +216,16 @@ def merge(partials: Sequence[Partial]) -> Partial:
             np.concatenate([codes for (_, codes, _), _ in events]),
             np.concatenate([times for (_, _, times), _ in events]),
         )
+    parts = None
+    if partials[0].parts is not None:
+        parts = merge_parts([(p.parts, row_of) for p, row_of in zip(partials, mapped, strict=True) if p.parts])
     first = partials[0]
-    return Partial(first.rule, first.end_ms, keys, columns, pairs, things, weights, moments, first.side)
+    return Partial(first.rule, first.end_ms, keys, columns, pairs, things, weights, moments, first.side, parts)
 
 
 def latest_things(parts: Iterable[tuple[Things, Int64]]) -> Things:
     """Keep the latest event of each thing, by time and then by id; rows are translated through the arrays given."""
-    best: dict[int, tuple[int, str, int, bool, float, int]] = {}
+    best: dict[int, tuple[int, str, int, bool, float, int, Sequence[str]]] = {}
     for part, row_of in parts:
         columns = zip(
             part.code.tolist(),
@@ -225,13 +235,14 @@ def latest_things(parts: Iterable[tuple[Things, Int64]]) -> Things:
             part.matched.tolist(),
             part.number.tolist(),
             part.value.tolist(),
+            part.texts or [()] * len(part.ids),
             strict=True,
         )
         for code, *event in columns:
-            state = (event[0], event[1], event[2], event[3], event[4], event[5])
+            state = (event[0], event[1], event[2], event[3], event[4], event[5], event[6])
             if code not in best or state[:2] > best[code][:2]:
                 best[code] = state
-    times, ids, rows, matched, numbers, values = zip(*best.values(), strict=True) if best else ([],) * 6
+    times, ids, rows, matched, numbers, values, texts = zip(*best.values(), strict=True) if best else ([],) * 7
     return Things(
         np.fromiter(best, np.uint64, len(best)),
         np.array(times, np.int64),
@@ -240,6 +251,7 @@ def latest_things(parts: Iterable[tuple[Things, Int64]]) -> Things:
         np.array(matched, np.bool_),
         np.array(numbers, np.float64),
         np.array(values, np.uint64),
+        texts=list(texts) if any(texts) else (),
     )
 
 
@@ -255,6 +267,7 @@ def all_things(parts: Sequence[tuple[Things, Int64]]) -> Things:
         np.concatenate([part.number for part in told]),
         np.concatenate([part.value for part in told]),
         every=True,
+        texts=[texts for part in told for texts in part.texts],
         stages=_all_stages([part.stages for part in told if part.stages is not None]),
     )
 

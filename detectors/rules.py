@@ -13,6 +13,7 @@ from functools import cached_property, lru_cache
 
 from detectors.calendars import ALWAYS, Calendar
 from detectors.hours import HERE, Almanac, Span
+from detectors.transition import Key
 
 Scalar = str | float | bool
 
@@ -183,7 +184,8 @@ class Rule:
 
     `levels` goes from the mildest to the worst, as (name, threshold); `texts` keeps what people read
     (`title`, `summary`, `action`: language → template) and `notify`, `notice`, `quiet` and `targets`, which `alerts`
-    reads. Of several blocks in `when` the first that holds counts; hours and days are those of `almanac`.
+    reads. Of several blocks in `when` the first that holds counts; hours and days are those of `almanac`. A rule with
+    `at` is judged at each of these levels: its keys begin with the level and the place, and those of `by` follow.
     """
 
     id: str
@@ -194,6 +196,8 @@ class Rule:
     where: tuple[Condition, ...] = ()
     excepted: tuple[Condition, ...] = ()  # events that match all of it are left out; empty leaves out none
     by: tuple[str, ...] = ()
+    at: tuple[str, ...] = ()
+    contributors: tuple[str, ...] = ()
     window_ms: int = 300_000
     hop_ms: int = 10_000
     below: bool = False
@@ -226,7 +230,13 @@ class Rule:
         if measure.base is not None:
             return replace(self, measure=measure.base).sides
         if measure.kind is Kind.RATIO:
-            return tuple(side for part in (measure.of, measure.to) if part for side in self._side_of(part).sides)
+            driving = measure.to if self.below else measure.of  # a low ratio is driven by what it is divided by
+            return tuple(
+                side
+                for part in (measure.of, measure.to)
+                if part is not None
+                for side in self._side_of(part, drives=part is driving).sides
+            )
         if measure.kind is Kind.SERVICE_LEVEL_AHEAD and measure.to is not None:
             return self._staffed(measure.to)
         if measure.kind.is_unmatched and measure.to is not None:
@@ -241,6 +251,7 @@ class Rule:
                     excepted=(),
                     measure=found,
                     by=self.by if placed else (),
+                    at=self.at if placed else (),
                 ),
             )
         return (self,)
@@ -257,15 +268,31 @@ class Rule:
             ),
         )
 
-    def _side_of(self, part: Part) -> Rule:
-        """Give one side of a ratio as a rule of its own; the rule's `where` holds on both."""
+    def _side_of(self, part: Part, *, drives: bool) -> Rule:
+        """Give one side of a ratio as a rule of its own; the rule's `where` holds on both, one of them drives it."""
         assert part.measure is not None
-        return replace(self, stream=part.stream, where=(*self.where, *part.where), measure=part.measure)
+        contributors = self.contributors if drives else ()
+        where = (*self.where, *part.where)
+        return replace(self, stream=part.stream, where=where, measure=part.measure, contributors=contributors)
 
     @cached_property
     def streams(self) -> tuple[str, ...]:
         """The streams the rule reads."""
         return tuple(dict.fromkeys(side.stream for side in self.sides))
+
+    def named(self, key: Key) -> dict[str, Scalar]:
+        """Give the values of a key their names, in the order of the key.
+
+        >>> base = {"id": "r", "stream": "calls", "measure": Measure(Kind.COUNT), "levels": (), "title": {}}
+        >>> Rule(**base, by=("region",)).named(("长沙",))
+        {'region': '长沙'}
+        >>> Rule(**base, at=("outlet", "city"), by=("queue",)).named(("city", "长沙", "vip"))
+        {'city': '长沙', 'queue': 'vip'}
+        """
+        if self.at:
+            level, *key_values = key
+            return dict(zip((str(level), *self.by), key_values, strict=True))
+        return dict(zip(self.by, key, strict=True))
 
     @cached_property
     def fingerprint(self) -> str:

@@ -14,6 +14,7 @@ from detectors.conditions import OPERATORS
 from detectors.durations import DURATION
 from detectors.forms import Form, Slot, forms_of
 from detectors.hours import DAYS
+from detectors.keying import CONTRIBUTORS_MAX, PERSONS
 from detectors.measures import MEASURES
 from detectors.occasions import DATES, HOURS
 from detectors.rules import Op
@@ -38,6 +39,8 @@ SAYS: Mapping[str, str] = {
     "except": "Events that match all of it are left out.",
     "measure": "What is computed.",
     "by": "The fields that tell the series apart.",
+    "at": "The levels at which it is judged, one series for every place of each.",
+    "contributors": "Up to three text fields; alerts name what drives the value, the greatest three of each.",
     "window": "How far back the measure looks; a multiple of hop. Default 5m.",
     "hop": "How often it is judged. Default 10s.",
     "levels": "From when on it is yellow, orange, red; or act alone.",
@@ -123,6 +126,7 @@ def schema_of_tests(streams: Mapping[str, Stream] = STREAMS) -> Schema:
 
 def _rule(streams: Mapping[str, Stream]) -> Schema:
     duration = _ref("duration")
+    named = sorted({name for stream in streams.values() for name in _texts(stream)}.difference(PERSONS))
     spans = {"anyOf": [_ref("span"), {"type": "array", "items": _ref("span")}]}
     block = {**_object({**_span(), "levels": _ref("levels")}, ["levels"]), "minProperties": 2}
     receivers = {"anyOf": [_TEXT, _NAMED]}
@@ -134,6 +138,8 @@ def _rule(streams: Mapping[str, Stream]) -> Schema:
         "except": {"type": "object"},
         "measure": {"anyOf": [{"const": "count"}, {"type": "object"}]},
         "by": {"type": "array", "uniqueItems": True},
+        "at": {"type": "array", "uniqueItems": True, "minItems": 1},
+        "contributors": {"type": "array", "uniqueItems": True, "maxItems": CONTRIBUTORS_MAX, "items": {"enum": named}},
         **dict.fromkeys(("window", "hop", "for", "clear_for", "unknown_after"), duration),
         "levels": _ref("levels"),
         "direction": {"enum": ["above", "below"]},
@@ -153,7 +159,7 @@ def _rule(streams: Mapping[str, Stream]) -> Schema:
 
 
 def _if_stream(name: str, stream: Stream) -> Schema:
-    """Say what a rule of one stream may name."""
+    """Say what a rule of one stream may name. The contributors of a ratio are fields of the stream that drives it."""
     return {
         "if": {"required": ["stream"], "properties": {"stream": {"const": name}}},
         "then": {
@@ -162,9 +168,14 @@ def _if_stream(name: str, stream: Stream) -> Schema:
                 "except": {"allOf": [_ref(f"where {name}")], "minProperties": 1},
                 "measure": _ref(f"measure {name}"),
                 "by": {"items": {"enum": list(stream.fields)}},
+                "at": {"items": {"enum": _texts(stream)}},
             }
         },
     }
+
+
+def _texts(stream: Stream) -> list[str]:
+    return [name for name, field in stream.fields.items() if field.type is FieldType.STRING]
 
 
 def _of_stream(streams: Mapping[str, Stream], keys: Sequence[str], own: str | None = None) -> Schema:

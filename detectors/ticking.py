@@ -23,6 +23,7 @@ class Open:
     done_ms: int  # working time before `since`
     limit_ms: int
     overruns_ms: dict[str, int] = field(default_factory=dict)  # by step, of those whose plan is known
+    texts: tuple[str, ...] = ()  # what it has in the fields that are asked for as contributors
 
     @property
     def is_paused(self) -> bool:
@@ -43,6 +44,7 @@ class Event(NamedTuple):
     until_worked_ms: int  # FOREVER: it names no time
     stage: str = ""
     overrun_ms: int = NOT_TOLD_MS
+    texts: tuple[str, ...] = ()
 
     @property
     def ahead_ms(self) -> int | None:

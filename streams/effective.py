@@ -13,21 +13,23 @@ from detectors.checker import RULE_KEYS, check_rules
 from detectors.durations import format_duration
 from detectors.places import printable
 from detectors.rules import Rule
-from detectors.vocabulary import STREAMS
+from detectors.vocabulary import STREAMS, Stream
 from streams.yamlfile import read_yaml
 from streams.yamlnodes import RESOLVERS
 
 
-def effective_rules(files: Sequence[Path], rules: Sequence[Rule]) -> Iterator[tuple[Path, dict[str, Any]]]:
+def effective_rules(
+    files: Sequence[Path], rules: Sequence[Rule], streams: Mapping[str, Stream] = STREAMS
+) -> Iterator[tuple[Path, dict[str, Any]]]:
     """Give each rule of these files, whole, with the file it comes from. There must be nothing wrong with any."""
     known = {rule.id: rule for rule in rules}
     for path in files:
         data: Any = read_yaml(path).data
         for written in data["rules"]:
-            yield path, effective(written, known[written["id"]])
+            yield path, effective(written, known[written["id"]], streams)
 
 
-def effective(written: Mapping[str, Any], rule: Rule) -> dict[str, Any]:
+def effective(written: Mapping[str, Any], rule: Rule, streams: Mapping[str, Stream] = STREAMS) -> dict[str, Any]:
     """Fill a rule up: what is written stays, defaults join it, thresholds are numbers, keys are in their usual order.
 
     A default that the rule's measure refuses is left out, so that the whole passes `tocsin check` as it is.
@@ -41,6 +43,8 @@ def effective(written: Mapping[str, Any], rule: Rule) -> dict[str, Any]:
         "notify": {},
         **written,
         "by": list(rule.by),
+        "at": list(rule.at),
+        "contributors": list(rule.contributors),
         "window": format_duration(rule.window_ms),
         "hop": format_duration(rule.hop_ms),
         "levels": {name: _number(threshold) for name, threshold in rule.levels},
@@ -56,7 +60,7 @@ def effective(written: Mapping[str, Any], rule: Rule) -> dict[str, Any]:
     }
     clock = rule.measure.clock
     calendars = {} if clock is None else {clock.calendar.name: clock.calendar}
-    problems = check_rules({"rules": [filled]}, STREAMS, rule.almanac, calendars).problems
+    problems = check_rules({"rules": [filled]}, streams, rule.almanac, calendars).problems
     refused = {str(problem.path[2]) for problem in problems if len(problem.path) > 2} - written.keys()
     return {key: filled[key] for key in RULE_KEYS if key in filled and key not in refused}
 

@@ -16,6 +16,7 @@ _PARTIAL_BYTES = 200
 _ROW_BYTES = 8
 _PAIR_BYTES = 16
 _SINGLE_BYTES = 24  # a value of a quantile, an event of an unmatched
+_PART_BYTES = 30
 _THING_BYTES = 60
 _STAGE_BYTES = 12
 _SIGN_BYTES = 3  # of a character in UTF-8: more are rare, and records may be larger than what is asked for
@@ -33,6 +34,10 @@ def row_sizes(partial: Partial) -> Int64:
     for singles in (partial.weights, partial.moments):
         if singles is not None:
             sizes += _SINGLE_BYTES * np.bincount(singles[0], minlength=rows)
+    if partial.parts is not None:
+        parts = partial.parts
+        text = np.array([_SIGN_BYTES * len(parts.texts[code]) for code in parts.code.tolist()], np.int64)
+        np.add.at(sizes, parts.row, _PART_BYTES + text + parts.weight.nbytes // max(len(parts.row), 1))
     if partial.things is not None:
         np.add.at(sizes, partial.things.row, _thing_sizes(partial.things))
     return sizes
@@ -110,6 +115,7 @@ def select(partial: Partial, rows: Int64) -> Partial:
         weights,
         moments,
         partial.side,
+        None if partial.parts is None else partial.parts.select(place),
     )
 
 
@@ -128,11 +134,14 @@ def _chosen(things: Things, which: Int64) -> Things:
         things.value[which],
         things.every,
         stages,
+        [things.texts[at] for at in which.tolist()] if things.texts else (),
     )
 
 
 def _thing_sizes(things: Things) -> Int64:
-    sizes = np.array([_THING_BYTES + _SIGN_BYTES * len(id_) for id_ in things.ids], np.int64)
+    more = [sum(map(len, texts)) for texts in things.texts] or [0] * len(things.ids)
+    lengths = [len(id_) + of_texts for id_, of_texts in zip(things.ids, more, strict=True)]
+    sizes = _THING_BYTES + _SIGN_BYTES * np.array(lengths, np.int64)
     if things.stages is not None:
         sizes += np.array([_STAGE_BYTES + _SIGN_BYTES * len(name) for name in things.stages[0]], np.int64)
     return sizes

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 
 import numpy as np
 
 from detectors.batch import Int64
-from detectors.vocabulary import STREAMS
+from detectors.vocabulary import STREAMS, Stream
 from streams.decoded import Decoded
 from streams.event_types import Event
 from streams.events import MixedDecoder
@@ -51,6 +51,7 @@ class History:
     inputs: Sequence[Input]
     on_refused: Callable[[Refusal], None]
     sort: bool = False
+    streams: Mapping[str, Stream] = field(default_factory=lambda: STREAMS)
     refused: Counter[str] = field(default_factory=Counter)
     _decoders: list[MixedDecoder] = field(default_factory=list)
 
@@ -76,8 +77,8 @@ class History:
         return None if None in sizes else sum(size or 0 for size in sizes)
 
     def _decoded(self, source: Input) -> Iterator[tuple[Int64, Sequence[Event]]]:
-        default = STREAMS[source.stream] if source.stream else None
-        decoder = MixedDecoder(list(STREAMS.values()), default=default)
+        default = self.streams[source.stream] if source.stream else None
+        decoder = MixedDecoder(list(self.streams.values()), default=default)
         self._decoders.append(decoder)
         for lines in source.batches():
             for row in lines.unusable:

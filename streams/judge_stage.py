@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Protocol
 
+from alerts.naming import NO_NAMES, English
 from alerts.records import alert_record, encode
 from detectors.judge import Judge, RuleJudge
 from detectors.partial import Partial
@@ -112,14 +113,17 @@ class StreamTime:
 class JudgeStage:
     """Judges the rules that fall to one partition of the partials topic."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  what it judges, and how the site wants it said
         self,
         partition: int,
         partitions: int,
         rules: Sequence[Rule],
         metrics: JudgeMetrics,
         expect_every_ms: Mapping[str, int] = MappingProxyType({}),
+        *,
+        english: English = NO_NAMES,
     ) -> None:
+        self._english = english
         self._partition = partition
         self._partitions = partitions
         self._begin(rules)
@@ -153,7 +157,7 @@ class JudgeStage:
             if value is None:
                 continue
             for transition in self._take(decode(value)):
-                record = alert_record(transition, self._rules[transition.rule])
+                record = alert_record(transition, self._rules[transition.rule], self._english)
                 out.append(Outgoing(ALERTS, encode(record), record.alert.encode()))
                 self._metrics.observe_delay(max(now_ms - transition.time_ms, 0) / 1000)
         return out
@@ -251,7 +255,7 @@ class JudgeStage:
         }
 
     def _endings(self, judge: RuleJudge) -> list[Outgoing]:
-        records = [alert_record(transition, judge.rule) for transition in judge.endings()]
+        records = [alert_record(transition, judge.rule, self._english) for transition in judge.endings()]
         return [Outgoing(ALERTS, encode(record), record.alert.encode()) for record in records]
 
     def _load_rules(self, rules: Mapping[str, Any]) -> None:

@@ -65,6 +65,11 @@ class Metrics:
         self._dead_letters = counter(
             "tocsin_dead_letters_total", "Events that could not be used.", stream=self._streams, reason=tuple(Reason)
         )
+        self._unknown_places = counter(
+            "tocsin_unknown_places_total",
+            "Accepted events that name a place which the table of places lacks.",
+            stream=self._streams,
+        )
         self._notifications = counter(
             "tocsin_notifications_total", "Notifications sent.", channel=self._channels, result=tuple(Outcome)
         )
@@ -121,6 +126,10 @@ class Metrics:
         """Count events that became dead letters, and with that as `rejected`; `reason` is a `Reason`."""
         self._dead_letters.of(_declared(stream, self._streams), reason).inc(count)
         self.count_events(stream, "rejected", count)
+
+    def count_unknown_places(self, stream: str, count: int = 1) -> None:
+        """Count events that name a place which the table of places lacks."""
+        self._unknown_places.of(_declared(stream, self._streams)).inc(count)
 
     def notified(self, channel: str, outcome: Outcome) -> None:
         """Count what came of one notification."""

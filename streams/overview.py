@@ -51,6 +51,10 @@ class Rates:
         """Count."""
         self.metrics.count_refused(stream, reason, number)
 
+    def count_unknown_places(self, stream: str, number: int) -> None:
+        """Count."""
+        self.metrics.count_unknown_places(stream, number)
+
     def per_second(self) -> dict[str, float]:
         """Give the rates as of now."""
         since_ms = self.clock() - _RATE_SPAN_MS
@@ -176,7 +180,7 @@ class Overview:
                     {
                         "rule": rule.id,
                         "title": rule.title,
-                        "key": dict(zip(rule.by, key, strict=True)),
+                        "key": rule.named(key),
                         "level": "blind" if _is_blind(rule, blind) else level,
                         "value": None if math.isnan(value) else value,
                     }

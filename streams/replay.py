@@ -10,13 +10,13 @@ import numpy as np
 from detectors.batch import Int64
 from detectors.gate import ACCEPTED, DUPLICATE, LATE
 from detectors.judge import Judge
-from detectors.monitor import Monitor, fields_needed
+from detectors.monitor import Monitor
 from detectors.rules import Rule
 from detectors.transition import Transition
-from detectors.vocabulary import STREAMS
-from streams.columns import fields_of, to_batch
+from streams.columns import fields_of
 from streams.event_types import Event
 from streams.history import Heartbeat
+from streams.site import SHIPPED, Reading, Site
 
 DRAIN_MS_MAX = 86_400_000
 """How far past the last event `drain` goes at most: a rule may never be green again."""
@@ -25,14 +25,16 @@ DRAIN_MS_MAX = 86_400_000
 class Replay:
     """Feeds decoded events, in the order they arrived, through gate, monitor and judge in memory."""
 
-    def __init__(self, rules: Sequence[Rule], stream_of: Callable[[Event], str], *, lateness_ms: int) -> None:
+    def __init__(
+        self, rules: Sequence[Rule], stream_of: Callable[[Event], str], *, lateness_ms: int, site: Site = SHIPPED
+    ) -> None:
         """`stream_of` names the stream of an event; events of one type are of one stream."""
-        self._monitor = Monitor(rules, STREAMS, lateness_ms=lateness_ms)
+        self._monitor = Monitor(rules, site.streams, lateness_ms=lateness_ms)
         self._judge = Judge(rules)
         self._rules = rules
         self._stream_of = stream_of
-        self._fields = {name: fields_needed(rules, stream) for name, stream in STREAMS.items()}
         self._watched = {stream for rule in rules for stream in rule.streams}
+        self._readings = {name: Reading(site, name, rules) for name in self._watched}
         self._last_ms: int | None = None
         self.accepted = 0
         self.late = 0
@@ -51,15 +53,15 @@ class Replay:
         kept = verdict == ACCEPTED
         self._count(verdict, time_ms[kept])
         for kind, name in names.items():
-            if name not in self._watched:
+            if name not in self._readings:
                 continue
             mine = kept if len(names) == 1 else kept & np.array([one is kind for one in types])
             rows = np.flatnonzero(mine)
             if len(rows):
                 chosen = events if len(rows) == len(events) else [events[row] for row in rows.tolist()]
-                fields = fields_of(chosen, self._fields[name])
+                reading = self._readings[name]
                 ids = list(map(attrgetter("id"), chosen))
-                self._monitor.feed(to_batch(STREAMS[name], ids, time_ms[rows], fields))
+                self._monitor.feed(reading.batch(ids, time_ms[rows], fields_of(chosen, reading.fields)))
         return self._catch_up()
 
     @property
@@ -84,6 +86,10 @@ class Replay:
             said.extend(self._judge.advance(time_ms))
         # Rules end at different boundaries: what one said last may lie after what another says first while draining.
         return sorted(said, key=lambda transition: transition.time_ms)
+
+    def unknown_places(self) -> int:
+        """Count the events that named a place the table of places lacks, since this was asked last."""
+        return sum(reading.take_unknown() for reading in self._readings.values())
 
     @property
     def remembered(self) -> int:

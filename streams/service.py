@@ -39,6 +39,7 @@ from streams.overview import Overview, Rates, SeriesLevels
 from streams.readiness import unready
 from streams.reloading import Reload, Reloader
 from streams.settings import AlertmanagerChannel, Settings, SettingsError, WebhookChannel, secret_of
+from streams.site import SHIPPED, Site
 from streams.source_stage import Place, SourceStage, Ways
 from streams.stage import Stage
 from streams.topics import ALERTS, PARTIALS, Topic, plan, stream_topic
@@ -73,11 +74,15 @@ class Listeners:
 class Service:
     """A worker for one set of rules. `clock` tells the time in which events happen, in milliseconds."""
 
-    def __init__(self, settings: Settings, rules: Sequence[Rule], *, clock: Callable[[], int]) -> None:
+    def __init__(
+        self, settings: Settings, rules: Sequence[Rule], *, clock: Callable[[], int], site: Site = SHIPPED
+    ) -> None:
         """Join the parts; nothing is opened yet. Raise SettingsError for what does not fit together."""
         self.settings = settings
         self.rules = rules
-        self.streams = tuple(dict.fromkeys((*settings.streams, *(stream for rule in rules for stream in rule.streams))))
+        watched = (stream for rule in rules for stream in rule.streams)
+        self.streams = tuple(dict.fromkeys((*settings.streams, *settings.custom_streams, *watched)))
+        self.site = site
         self.access = access_of(settings.security)
         self._clock = clock
         self.metrics = Metrics(CollectorRegistry(), version=VERSION, streams=self.streams, channels=settings.channels)
@@ -95,7 +100,7 @@ class Service:
         token_file = settings.web.token_file
         self._door = Door(secret_of(token_file) if token_file else None, settings.web.hosts)
         self._dispatcher: Dispatcher | None = None
-        self._reloader = Reloader(settings.rules, self, _wall_ms, settings.almanac)
+        self._reloader = Reloader(settings.rules, self, _wall_ms, site)
         self.host = Host(
             HostSettings(bootstrap=settings.broker, app_id=settings.group, access=self.access),
             self._wirings(),
@@ -194,7 +199,7 @@ class Service:
     def _wirings(self) -> list[Wiring]:
         settings = self.settings
         breaker = BreakerLimits(settings.breaker.share, settings.breaker.events)
-        ways = Ways(settings.judge_partitions, settings.lateness, settings.expect_every, breaker)
+        ways = Ways(settings.judge_partitions, settings.lateness, settings.expect_every, breaker, self.site)
 
         def source(stream: str) -> Wiring:
             def make(partition: int, partitions: int) -> Stage:
@@ -205,7 +210,8 @@ class Service:
             return Wiring(stream_topic(stream), make)
 
         def judge(partition: int, partitions: int) -> Stage:
-            stage = JudgeStage(partition, partitions, self.rules, self.metrics, self.settings.expect_every)
+            expected, english = self.settings.expect_every, self.site.english
+            stage = JudgeStage(partition, partitions, self.rules, self.metrics, expected, english=english)
             return self.overview.keep(PARTIALS, partition, stage)
 
         def desk(partition: int, partitions: int) -> Stage:  # noqa: ARG001  the topic has one partition
@@ -214,7 +220,7 @@ class Service:
         return [*map(source, self.streams), Wiring(PARTIALS, judge), Wiring(ALERTS, desk)]
 
     def _desk(self, rules: Sequence[Rule] | None = None) -> Desk:
-        return Desk(self.rules if rules is None else rules, self._zone, self._routing)
+        return Desk(self.rules if rules is None else rules, self._zone, self._routing, english=self.site.english)
 
     def _offer(self, notification: Notification) -> bool:
         assert self._dispatcher is not None

@@ -6,19 +6,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
+from detectors.declaring import read_streams
 from detectors.durations import parse_duration
 from detectors.hours import Almanac
-from detectors.places import describe, quoted, suggest
-from detectors.vocabulary import STREAMS
+from detectors.places import Place, Problem, describe, quoted
+from detectors.vocabulary import Stream
 from streams.calendars import OFFICIAL, almanac_of
 from streams.security import Security
 
@@ -69,10 +70,20 @@ def _span_ms(value: object) -> object:
     return parse_duration(value)
 
 
-def _known_stream(name: str) -> str:
-    if name not in STREAMS:
-        raise ValueError(f"unknown stream {quoted(name)}: {suggest(name, STREAMS)}")
-    return name
+class WrongPartError(ValueError):
+    """A part of the settings that is read by its own reader, and all that is wrong with it, by paths within it."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        super().__init__("; ".join(problem.message for problem in problems))
+        self.problems = problems
+
+
+def _custom_streams(value: object) -> Mapping[str, Stream]:
+    place = Place(value, (), [])
+    streams = read_streams(place)
+    if place.problems:
+        raise WrongPartError(place.problems)
+    return streams
 
 
 def _known_zone(name: str) -> str:
@@ -95,8 +106,6 @@ Span = Annotated[int, BeforeValidator(_span_ms), Field(ge=0)]
 
 Holiday = Annotated[date | Literal["china"], BeforeValidator(_day)]
 """A day, or the word for all official days off."""
-
-StreamName = Annotated[str, AfterValidator(_known_stream)]
 
 
 class _Part(BaseModel):
@@ -167,13 +176,15 @@ class Settings(BaseSettings):
     security: Security = Security()
     group: str = "tocsin"  # consumer group, and the owner of the saved state
     rules: Path = SHIPPED_RULES
-    # listened to, besides those of the rules
-    streams: Annotated[tuple[StreamName, ...], BeforeValidator(_names), NoDecode] = ("calls", "complaints", "network")
+    # listened to, besides those of the rules and those declared here
+    streams: Annotated[tuple[str, ...], BeforeValidator(_names), NoDecode] = ("calls", "complaints", "network")
+    custom_streams: Annotated[Mapping[str, Stream], PlainValidator(_custom_streams)] = {}
+    topology: Path | None = None  # the table of places
     stream_partitions: int = Field(default=8, ge=1)  # of topics that are not there yet
     judge_partitions: int = Field(default=4, ge=1)
     replicas: int = -1  # -1: what the broker does by default
     lateness: Span = 5_000
-    expect_every: Mapping[StreamName, Span] = {}
+    expect_every: Mapping[str, Span] = {}
     breaker: Breaker = Breaker()
     zone: Annotated[str, AfterValidator(_known_zone)] = "Asia/Shanghai"
     # days that `holiday` means in rules; the official days off, and others by their dates

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, tzinfo
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from detectors.places import Problem, quoted, suggest
 from detectors.rules import Rule, Scalar
 from detectors.testfile import REPEAT_KEYS, moment_of, to_ms
 from streams.rulefile import load
+from streams.site import SHIPPED, Site
 from streams.yamlfile import Located, YamlFile, read_yaml
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -53,19 +54,21 @@ class CaseFile:
 
     path: Path
     rules: Mapping[str, Rule] = field(default_factory=dict)
+    site: Site = SHIPPED
     cases: list[Case] = field(default_factory=list)
     problems: list[Located] = field(default_factory=list)
 
 
-def read_cases(path: Path, almanac: Almanac) -> CaseFile:
+def read_cases(path: Path, site: Site) -> CaseFile:
     """Read a file that `tocsin check` finds nothing wrong with, and the rules it names, which lie beside it.
 
-    The file may say its own zone and holidays, in place of those of `almanac`.
+    The file may say its own zone and holidays, in place of those of `site`.
     """
     document = read_yaml(path)
     data: Any = document.data
-    found = load([path.parent / name for name in data["rules"]], almanac=_almanac(data, almanac))
-    file = CaseFile(path, {rule.id: rule for rule in found.rules}, problems=list(found.problems))
+    site = replace(site, almanac=_almanac(data, site.almanac))
+    found = load([path.parent / name for name in data["rules"]], site.streams, site.almanac)
+    file = CaseFile(path, {rule.id: rule for rule in found.rules}, site, problems=list(found.problems))
     for index, test in enumerate(data["tests"]):
         reader = _Reader(document, ("tests", index), test, file)
         case = reader.read()
@@ -75,7 +78,8 @@ def read_cases(path: Path, almanac: Almanac) -> CaseFile:
 
 
 def _almanac(data: Mapping[str, Any], almanac: Almanac) -> Almanac:
-    holidays = frozenset(map(date.fromisoformat, data["holidays"])) if "holidays" in data else almanac.holidays
+    own = frozenset(map(date.fromisoformat, data.get("holidays", ())))
+    holidays = own if "holidays" in data else almanac.holidays
     return Almanac(data.get("zone", almanac.zone), holidays)
 
 
@@ -141,8 +145,9 @@ class _Reader:
 
     def _check_against(self, rule: Rule, path: tuple[str | int, ...], entry: Mapping[str, Any]) -> None:
         for name in entry.get("key", {}):
-            if name not in rule.by:
-                hint = suggest(name, rule.by) if rule.by else "it watches all as one series"
+            fields = (*rule.at, *rule.by)
+            if name not in fields:
+                hint = suggest(name, fields) if fields else "it watches all as one series"
                 self._refuse((*path, "key", name), f"rule {rule.id} is not judged by {quoted(name)}: {hint}")
         levels = ("green", *(level for level, _ in rule.levels))
         if "level" in entry and entry["level"] not in levels:
@@ -169,7 +174,7 @@ def _line(number: int, time_ms: int, stream: str, fields: Mapping[str, Any]) -> 
     return msgspec.json.encode({"id": f"{number:07}", **own, "stream": stream, "time": time_ms / 1000})
 
 
-def files_of(paths: Sequence[Path], almanac: Almanac) -> tuple[tuple[Path, ...], tuple[Located, ...]]:
+def files_of(paths: Sequence[Path], site: Site) -> tuple[tuple[Path, ...], tuple[Located, ...]]:
     """Find the files of tests among files and folders, and everything that is wrong with what lies there."""
-    found = load(paths, almanac=almanac)
+    found = load(paths, site.streams, site.almanac)
     return found.test_files, found.problems

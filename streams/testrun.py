@@ -11,9 +11,9 @@ from detectors.batch import Bool, Float64, Int64
 from detectors.levels import Levels
 from detectors.rules import Rule, Scalar
 from detectors.transition import Key, Transition
-from detectors.vocabulary import STREAMS
 from streams.events import MixedDecoder
 from streams.replay import Replay
+from streams.site import SHIPPED, Site
 from streams.testcases import Case, Expectation
 
 CHUNK_LEN = 10_000
@@ -79,14 +79,16 @@ class _Watched(Levels):
         return answer
 
 
-def run(case: Case, rules: Mapping[str, Rule], count: Callable[[int], None] = lambda _: None) -> Outcome:
-    """Run one test. `count` hears of every batch of events.
+def run(
+    case: Case, rules: Mapping[str, Rule], count: Callable[[int], None] = lambda _: None, site: Site = SHIPPED
+) -> Outcome:
+    """Run one test at a site. `count` hears of every batch of events.
 
     It ends at the first boundary after its last event, or at the last time its expectations name.
     """
     concerned = {rule.id: rule for rule in rules.values() if any(e.rule == rule.id for e in case.expected)}
-    decoder = MixedDecoder(list(STREAMS.values()))
-    replay = Replay(list(concerned.values()), decoder.stream_of, lateness_ms=0)
+    decoder = MixedDecoder(list(site.streams.values()))
+    replay = Replay(list(concerned.values()), decoder.stream_of, lateness_ms=0, site=site)
     watched = {id_: _Watched(rule) for id_, rule in concerned.items()}
     for id_, levels in watched.items():
         replay.judge.rules[id_].levels = levels
@@ -116,9 +118,9 @@ def run(case: Case, rules: Mapping[str, Rule], count: Callable[[int], None] = la
 
 def matches(key: Mapping[str, Scalar], rule: Rule, full: Key) -> bool:
     """Say whether a part of a key agrees with a whole one. Types compare strictly, as in `where`."""
-    values = dict(zip(rule.by, full, strict=True))
+    values = rule.named(full)
     return all(
-        values[name] == value and isinstance(values[name], bool) == isinstance(value, bool)
+        name in values and values[name] == value and isinstance(values[name], bool) == isinstance(value, bool)
         for name, value in key.items()
     )
 

@@ -11,7 +11,6 @@ from alerts.texts import number
 from detectors.durations import format_duration
 from detectors.places import printable
 from detectors.rules import Rule, Scalar
-from detectors.transition import Key
 from streams.testcases import Case, Expectation
 from streams.testrun import Failure, Outcome, matches, off_ms
 
@@ -65,7 +64,7 @@ def _failure_data(failure: Failure, outcome: Outcome) -> dict[str, Any]:
         "nearest": None
         if got is None
         else {
-            "key": dict(zip(rule.by, got.key, strict=True)),
+            "key": rule.named(got.key),
             "level": got.level,
             "was": got.was,
             "time": format_time(got.time_ms),
@@ -75,7 +74,7 @@ def _failure_data(failure: Failure, outcome: Outcome) -> dict[str, Any]:
         "peak": None
         if peak is None
         else {
-            "key": dict(zip(rule.by, peak.key, strict=True)),
+            "key": rule.named(peak.key),
             "value": peak.value,
             "time": format_time(peak.time_ms),
             "threshold": peak.threshold,
@@ -89,7 +88,7 @@ def _got(failure: Failure, outcome: Outcome) -> str:
     if got is None:
         return f"nothing: {rule.id} stayed green; {_how_far(failure, rule, case)}"
     value = "no value" if got.value is None else f"value {number(got.value)}, threshold {number(got.threshold)}"
-    said = f"{got.was} → {got.level}{_key(_named(rule, got.key))} at {_time(got.time_ms, case.zone)} ({value})"
+    said = f"{got.was} → {got.level}{_key(rule.named(got.key))} at {_time(got.time_ms, case.zone)} ({value})"
     if expectation.unwanted:
         return said
     wrong = []
@@ -108,9 +107,7 @@ def _how_far(failure: Failure, rule: Rule, case: Case) -> str:
     if peak is None:
         return "none of the events made a value of it"
     end = "lowest" if rule.below else "highest"
-    value = (
-        f"its {end} value was {number(peak.value)}{_key(_named(rule, peak.key))} at {_time(peak.time_ms, case.zone)}"
-    )
+    value = f"its {end} value was {number(peak.value)}{_key(rule.named(peak.key))} at {_time(peak.time_ms, case.zone)}"
     return f"{value}, and {rule.levels[0][0]} begins at {number(peak.threshold)}"
 
 
@@ -130,7 +127,7 @@ def _next(failure: Failure, outcome: Outcome) -> str:
         return f"it must hold for {held}, and the test ends at {_end(outcome, rule)}: let the events go on"
     assert got is not None
     if not matches(expectation.key, rule, got.key):
-        return f"no series of that key changed: compare `key` with {', '.join(rule.by)} of the events"
+        return f"no series of that key changed: compare `key` with {', '.join((*rule.at, *rule.by))} of the events"
     if expectation.level in (None, got.level):
         return f'if that is right, write at: "{_time(got.time_ms, zone)}"; if not, change the events or the rule: {see}'
     if expectation.to_ms is None:
@@ -143,10 +140,6 @@ def _next(failure: Failure, outcome: Outcome) -> str:
 
 def _end(outcome: Outcome, rule: Rule) -> str:
     return _time(outcome.end_ms // rule.hop_ms * rule.hop_ms, outcome.case.zone)
-
-
-def _named(rule: Rule, key: Key) -> Mapping[str, Scalar]:
-    return dict(zip(rule.by, key, strict=True))
 
 
 def _key(key: Mapping[str, Scalar]) -> str:

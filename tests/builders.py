@@ -62,9 +62,21 @@ def run(
     restarts: bool = False,
     tell: Callable[[Transition], tuple[Any, ...]] = told,
 ) -> list[tuple[Any, ...]]:
+    """Walk events, and flatten the transitions: into what the oracle says, unless `tell` does it otherwise."""
+    return [tell(transition) for transition in walk(rules, slices, lateness_ms, drain_ms, restarts=restarts)]
+
+
+def walk(
+    rules: Sequence[Rule],
+    slices: Sequence[Sequence[Mapping[str, Any]]],
+    lateness_ms: int,
+    drain_ms: int = 0,
+    *,
+    restarts: bool = False,
+) -> list[Transition]:
     """Walk events through gate, monitor and judge in memory, slice by slice, as replay does.
 
-    `tell` flattens a transition. With `restarts` both are written down and taken up by new ones after every slice.
+    With `restarts` both are written down and taken up by new ones after every slice.
     """
     monitor, judge = Monitor(rules, STREAMS, lateness_ms=lateness_ms), Judge(rules)
     said: list[Transition] = []
@@ -88,7 +100,7 @@ def run(
             judge.take(partial)
         said.extend(judge.rules[rule.id].advance(end))
     order = {rule.id: number for number, rule in enumerate(rules)}
-    return [tell(t) for t in sorted(said, key=lambda t: (t.time_ms, order[t.rule], tuple(map(str, t.key))))]
+    return sorted(said, key=lambda t: (t.time_ms, order[t.rule], tuple(map(str, t.key))))
 
 
 def settle(monitor: Monitor, judge: Judge, watermark_ms: int) -> Iterator[Transition]:

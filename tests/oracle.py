@@ -57,8 +57,10 @@ def chosen(rule: Rule, event: Event) -> bool:
     return match(rule.where, event) and not (rule.excepted and match(rule.excepted, event))
 
 
-def key_of(rule: Rule, event: Event) -> tuple[Any, ...]:
-    return tuple("" if event.get(field) is None else event[field] for field in rule.by)
+def keys_of(rule: Rule, event: Event) -> list[tuple[Any, ...]]:
+    """Give the keys of the series an event counts in: one, or one for each level at which it has a place."""
+    by = tuple("" if event.get(field) is None else event[field] for field in rule.by)
+    return [(level, event[level], *by) for level in rule.at if event.get(level)] if rule.at else [by]
 
 
 def latest_at(rule: Rule, key: tuple[Any, ...], events: Sequence[Event], t: int) -> float | None:
@@ -67,7 +69,7 @@ def latest_at(rule: Rule, key: tuple[Any, ...], events: Sequence[Event], t: int)
     latest: dict[str, Event] = {}
     for event in sorted((e for e in events if e["time"] < t), key=lambda e: (e["time"], e["id"])):
         latest[event[THINGS[rule.stream]]] = event
-    there = [e for e in latest.values() if key_of(rule, e) == key and chosen(rule, e)]
+    there = [e for e in latest.values() if key in keys_of(rule, e) and chosen(rule, e)]
     values = [e[field] for e in there if e.get(field) is not None]
     if kind is Kind.NOW_SHARE:
         return sum(match(rule.measure.matching, e) for e in there) / len(there) if there else None
@@ -85,11 +87,11 @@ def value_at(rule: Rule, key: tuple[Any, ...], events: Sequence[Event], t: int) 
         return latest_at(rule, key, events, t)
     if kind.is_overdue:
         own = [e for e in events if e["time"] < t]
-        return oracle_clocks.overdue_at(rule, own, t, lambda e: key_of(rule, e) == key and chosen(rule, e))
+        return oracle_clocks.overdue_at(rule, own, t, lambda e: key in keys_of(rule, e) and chosen(rule, e))
     if kind is Kind.SILENT:
-        own = [e["time"] for e in events if e["time"] < t and key_of(rule, e) == key and chosen(rule, e)]
+        own = [e["time"] for e in events if e["time"] < t and key in keys_of(rule, e) and chosen(rule, e)]
         return (t - max(own)) / 1000
-    there = [e for e in events if t - rule.window_ms <= e["time"] < t and key_of(rule, e) == key and chosen(rule, e)]
+    there = [e for e in events if t - rule.window_ms <= e["time"] < t and key in keys_of(rule, e) and chosen(rule, e)]
     return over_window(rule, there)
 
 
@@ -157,7 +159,7 @@ def past_in(rule: Rule, key: tuple[Any, ...], first: int, events: Sequence[Event
             rule, begin, lambda side, t: value_at(rule.sides[side], key, events, t), agents
         )
     base = replace(rule, measure=rule.measure.base or rule.measure)
-    own = [e for e in events if e["stream"] == rule.stream and key_of(rule, e) == key and chosen(rule, e)]
+    own = [e for e in events if e["stream"] == rule.stream and key in keys_of(rule, e) and chosen(rule, e)]
     return oracle_ahead.past_of(rule, own, begin, lambda t: value_at(base, key, events, t))
 
 
@@ -174,8 +176,8 @@ def beginnings(rule: Rule, events: Sequence[Event]) -> dict[tuple[Any, ...], int
     for one, shift in oracle_windows.counted(rule):
         for event in events:
             if event["stream"] == one.stream and (one.measure.kind.places_things or chosen(one, event)):
-                key = key_of(rule, event)
-                first[key] = min(first.get(key, event["time"] + shift), event["time"] + shift)
+                for key in keys_of(rule, event):
+                    first[key] = min(first.get(key, event["time"] + shift), event["time"] + shift)
     return first
 
 

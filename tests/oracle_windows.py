@@ -100,7 +100,7 @@ def unmatched_at(rule: Rule, key: Key, events: Sequence[Event], t: int) -> float
         and e.get(field) is not None
         and t - rule.window_ms <= e["time"] + within < t
         and oracle.match(rule.where, e)
-        and oracle.key_of(rule, e) == key
+        and key in oracle.keys_of(rule, e)
     ]
     hidden = [
         e for e in decided if not any(n.get(field) == e[field] and abs(n["time"] - e["time"]) <= within for n in near)
@@ -109,4 +109,4 @@ def unmatched_at(rule: Rule, key: Key, events: Sequence[Event], t: int) -> float
         return len(hidden) / len(decided) if decided and len(decided) >= rule.min_events else None
     if kind is Kind.UNMATCHED_COUNT:
         return len(hidden)
-    return len(hidden) + sum(t - rule.window_ms <= n["time"] < t and oracle.key_of(rule, n) == key for n in near)
+    return len(hidden) + sum(t - rule.window_ms <= n["time"] < t and key in oracle.keys_of(rule, n) for n in near)

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from streams.commands.options import almanac_of, with_settings
+from streams.commands.siting import site_options, site_or_stop
 
 if TYPE_CHECKING:
     from streams.rulefile import RuleSet
+    from streams.site import Site
     from streams.yamlfile import Located
 
 SOURCE_LEN_MAX = 160
@@ -24,16 +25,17 @@ SOURCE_LEN_MAX = 160
 
 @click.command()
 @click.argument("rules", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+@site_options
 @click.option("--output", type=click.Choice(["text", "json"]), default="text", help="How the answer is written.")
 @click.option("--effective", is_flag=True, help="Write every rule with its defaults filled in, if nothing is wrong.")
-@with_settings
 @click.option("--quiet", is_flag=True, help="Write nothing to standard error.")
 @click.pass_context
 def command(
     context: click.Context,
     rules: tuple[Path, ...],
+    settings_path: Path | None,
+    topology: Path | None,
     output: str,
-    settings: Path | None,
     *,
     effective: bool,
     quiet: bool,
@@ -49,10 +51,10 @@ def command(
     """
     from streams.rulefile import load
 
-    almanac = almanac_of(context, settings)
-    found = load(rules, almanac=almanac)
+    site = site_or_stop(context, "tocsin check", settings_path, topology)
+    found = load(rules, site.streams, site.almanac)
     if effective and not found.problems:
-        click.echo(_effective(found, almanac.zone, output), nl=False)
+        click.echo(_effective(found, site, output), nl=False)
     elif output == "json":
         click.echo(_as_json(found))
     else:
@@ -63,21 +65,21 @@ def command(
                 click.echo(_pointer(problem, lines), err=True, nl=False)
     if not quiet:
         click.echo(_verdict(found), err=True)
-        if (asking := [rule.id for rule in found.rules if rule.asks_for_holidays]) and not almanac.holidays:
+        if (asking := [rule.id for rule in found.rules if rule.asks_for_holidays]) and not site.almanac.holidays:
             click.echo(
                 f"note: no holidays are known (settings: holidays), and {', '.join(asking)} asks for them", err=True
             )
     context.exit(1 if found.problems else 0)
 
 
-def _effective(found: RuleSet, zone: str, output: str) -> str:
+def _effective(found: RuleSet, site: Site, output: str) -> str:
     from streams.effective import as_yaml, effective_rules
 
-    rules = list(effective_rules(found.files, found.rules))
+    rules = list(effective_rules(found.files, found.rules, site.streams))
     if output != "json":
-        return as_yaml(rules, zone)
+        return as_yaml(rules, site.almanac.zone)
     told = [{"file": str(path), **rule} for path, rule in rules]
-    return json.dumps({"zone": zone, "rules": told}, ensure_ascii=False, indent=2) + "\n"
+    return json.dumps({"zone": site.almanac.zone, "rules": told}, ensure_ascii=False, indent=2) + "\n"
 
 
 def _as_json(found: RuleSet) -> str:

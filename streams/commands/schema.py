@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import click
+
+from streams.commands.siting import site_options, site_or_stop
 
 
 @click.command()
 @click.argument("which", type=click.Choice(["rules", "tests"]), default="rules")
-def command(which: str) -> None:
+@site_options
+@click.pass_context
+def command(context: click.Context, which: str, settings_path: Path | None, topology: Path | None) -> None:
     r"""Write the JSON Schema of rule files, or of files of tests.
 
-    Editors with a YAML language server find it by a first line: # yaml-language-server: $schema=schema.json
+    It knows the streams and places of your own that the settings declare. Editors with a YAML language server find it
+    by a first line: # yaml-language-server: $schema=schema.json
 
     \b
     tocsin schema > rules/schema.json
@@ -20,5 +26,6 @@ def command(which: str) -> None:
     """
     from detectors.schema import schema_of_rules, schema_of_tests
 
-    schema = schema_of_rules() if which == "rules" else schema_of_tests()
+    streams = site_or_stop(context, "tocsin schema", settings_path, topology).streams
+    schema = schema_of_rules(streams) if which == "rules" else schema_of_tests(streams)
     click.echo(json.dumps(schema, ensure_ascii=False, indent=1))

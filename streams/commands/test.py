@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from streams.commands.options import almanac_of, with_settings
+from streams.commands.siting import site_options, site_or_stop
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -24,12 +24,18 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("tests", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+@site_options
 @click.option("--output", type=click.Choice(["text", "json"]), default="text", help="How the answer is written.")
-@with_settings
 @click.option("--quiet", is_flag=True, help="Write nothing to standard error but mistakes in the files.")
 @click.pass_context
 def command(
-    context: click.Context, tests: tuple[Path, ...], output: str, settings: Path | None, *, quiet: bool
+    context: click.Context,
+    tests: tuple[Path, ...],
+    settings_path: Path | None,
+    topology: Path | None,
+    output: str,
+    *,
+    quiet: bool,
 ) -> None:
     r"""Run tests of rules: files with a top-level `tests:`, and all of those in folders.
 
@@ -42,13 +48,13 @@ def command(
     """
     from streams.testcases import files_of, read_cases
 
-    almanac = almanac_of(context, settings)
-    paths, problems = files_of(tests, almanac)
+    site = site_or_stop(context, "tocsin test", settings_path, topology)
+    paths, problems = files_of(tests, site)
     _stop_at(context, problems)
     if not paths:
         click.echo(f"tocsin test: no tests in {', '.join(map(str, tests))}: they have `tests:` at their top", err=True)
         context.exit(2)
-    files = [read_cases(path, almanac) for path in paths]
+    files = [read_cases(path, site) for path in paths]
     _stop_at(context, dict.fromkeys(problem for file in files for problem in file.problems))
     try:
         outcomes = _run(files, quiet=quiet)
@@ -87,7 +93,7 @@ def _run(files: Sequence[CaseFile], *, quiet: bool) -> list[Outcome]:
         done += events
 
     with _progress(lambda: (done, todo, done), quiet=quiet):
-        return [run(case, file.rules, count) for file in files for case in file.cases]
+        return [run(case, file.rules, count, file.site) for file in files for case in file.cases]
 
 
 def _progress(state: Any, *, quiet: bool) -> AbstractContextManager[None]:

@@ -53,6 +53,7 @@ rules:
     where: {{}}
     measure: {{mean: wait_s}}
     by: []
+    contributors: []
     window: 5m
     hop: 10s
     levels: {{yellow: 72, red: 90}}

@@ -43,6 +43,7 @@ CONTRACT = {
     "tocsin_reloads_total": {"result"},
     "tocsin_rules_waiting": set(),
     "tocsin_target": {"rule", "kind"},
+    "tocsin_unknown_places_total": {"stream"},
 }
 
 Row = tuple[str, str, float, float]

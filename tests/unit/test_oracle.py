@@ -154,6 +154,8 @@ def rules(draw: st.DrawFn, id_: str = "r") -> Rule:
         thresholds.reverse()
     hop = draw(st.sampled_from([HOP, 2 * HOP]))
     spans = st.sampled_from([0, 0, 1, 2, 5]).map(lambda n: n * hop)
+    narrow = {"calls": "queue", "network": "outlet", "complaints": "category", "cases": "class"}[stream]
+    at = draw(st.sampled_from([(), (), ("region",), (narrow, "region")]))
     return Rule(
         id=id_,
         stream=stream,
@@ -162,7 +164,8 @@ def rules(draw: st.DrawFn, id_: str = "r") -> Rule:
         title=TITLE,
         where=where,
         excepted=draw(wheres),
-        by=draw(st.sampled_from([(), ("region",), (*(("region", "queue") if stream == "calls" else ("region",)),)])),
+        by=() if at else draw(st.sampled_from([(), ("region",), ("region", narrow)])),
+        at=at,
         window_ms=draw(st.sampled_from([1, 2, 5, 12])) * hop,
         hop_ms=hop,
         below=below,
@@ -235,6 +238,8 @@ def dense_rule(random: Random) -> Rule:
     field = numeric[stream] if kind in (Kind.SUM, Kind.MEAN, Kind.MAX, Kind.NOW_SUM) else None
     field = distincts[stream] if kind in (Kind.DISTINCT, Kind.NOW_DISTINCT) else field
     below = random.random() < 0.4
+    at = {"calls": ("queue", "region"), "network": ("outlet", "region")}.get(stream, ("region",))
+    at = at if random.random() < 0.3 else ()
     top = {
         Kind.SHARE: 0.7,
         Kind.NOW_SHARE: 0.7,
@@ -254,7 +259,8 @@ def dense_rule(random: Random) -> Rule:
         levels=tuple(zip(("yellow", "orange", "red"), reversed(thresholds) if below else thresholds, strict=True)),
         title=TITLE,
         where=(Condition("state", Op.IN, ("down", "degraded")),) if kind.is_now else (),
-        by=random.choice([(), ("region",)]),
+        by=random.choice([(), ("region",)]) if not at else (),
+        at=at,
         window_ms=hop * random.choice([1, 4, 10]),
         hop_ms=hop,
         below=below,

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from detectors.hours import HERE
 from detectors.rules import Rule
 from streams.rulefile import load
+from streams.site import Site
 from streams.testcases import Case, read_cases
 from streams.testrun import run
 
@@ -21,7 +21,7 @@ RULES = load([SHIPPED])
 @cache
 def cases() -> list[tuple[Case, dict[str, Rule]]]:
     """Give every test there is, with the rules it is about."""
-    files = [read_cases(path, HERE) for path in RULES.test_files]
+    files = [read_cases(path, Site()) for path in RULES.test_files]
     assert not [problem for file in files for problem in file.problems]
     return [(case, dict(file.rules)) for file in files for case in file.cases]
 
