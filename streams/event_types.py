@@ -67,7 +67,10 @@ def event_type(
     fields.extend((place, Any, MISSING) for place in renamed)
     tag: dict[str, Any] = {"tag_field": "stream", "tag": stream.name} if tagged else {}
     name = f"{stream.name}_event"
-    made: Any = defstruct(name, fields, bases=(Event,), gc=False, kw_only=True, rename=renamed, **tag)
+    of_class = {"__stream__": stream.name}  # for those who are handed events of several streams; no field has this name
+    made: Any = defstruct(
+        name, fields, bases=(Event,), namespace=of_class, gc=False, kw_only=True, rename=renamed, **tag
+    )
     return cast("type[Event]", made)
 
 

@@ -88,7 +88,7 @@ def run(
     """
     concerned = {rule.id: rule for rule in rules.values() if any(e.rule == rule.id for e in case.expected)}
     decoder = MixedDecoder(list(site.streams.values()))
-    replay = Replay(list(concerned.values()), decoder.stream_of, lateness_ms=0, site=site)
+    replay = Replay(list(concerned.values()), lateness_ms=0, site=site)
     watched = {id_: _Watched(rule) for id_, rule in concerned.items()}
     for id_, levels in watched.items():
         replay.judge.rules[id_].levels = levels
@@ -97,7 +97,7 @@ def run(
     end_ms = max((e.to_ms for e in case.expected if e.to_ms is not None), default=0)
     last_ms = 0
     for start in range(0, len(case.events), CHUNK_LEN):
-        decoded = decoder.decode(case.events[start : start + CHUNK_LEN])
+        decoded = decoder.rows(case.events[start : start + CHUNK_LEN], replay.fields)
         refused += [f"{one.raw.decode()}: {one.reason}: {one.detail}" for one in decoded.refused]
         said += replay.feed(decoded.time_ms, decoded.events)
         last_ms = max(last_ms, int(decoded.time_ms.max(initial=0)))

@@ -93,8 +93,10 @@ def command(
             if dead_letters:
                 outputs[dead_letters].write([_letter(refusal)])
 
-        history = History(inputs, refuse, sort=sort or bool(binder and binder.sort), streams=site.streams)
-        replay = Replay(rules, history.stream_of, lateness_ms=lateness, site=site)
+        replay = Replay(rules, lateness_ms=lateness, site=site)
+        history = History(
+            inputs, replay.fields, refuse, sort=sort or bool(binder and binder.sort), streams=site.streams
+        )
         writer = _Writer({rule.id: rule for rule in rules}, outputs[alerts], talk, site)
         ended = _play(history, replay, writer, drain=drain)
         for output in outputs.values():
@@ -125,8 +127,8 @@ def _play(history: History, replay: Replay, writer: _Writer, *, drain: bool) -> 
     """Replay the history; return whether it came to its end, or was interrupted."""
     try:
         with writer.talk.progress(history, replay):
-            for times, events in history:
-                writer.write(replay.feed(times, events))
+            for times, rows in history:
+                writer.write(replay.feed(times, rows))
             writer.write(replay.finish(drain=drain))
     except KeyboardInterrupt:
         return False

@@ -252,9 +252,9 @@ def replayed(rules: Sequence[Rule], events: Sequence[dict[str, Any]]) -> set[byt
     """Give the alert records of the events in order of time."""
     decoder = MixedDecoder(list(STREAMS.values()))
     in_order = sorted(events, key=lambda event: event["time"])
-    decoded = decoder.decode([as_bytes(event) for event in in_order])
+    replay = Replay(rules, lateness_ms=0)
+    decoded = decoder.rows([as_bytes(event) for event in in_order], replay.fields)
     assert not decoded.refused
-    replay = Replay(rules, decoder.stream_of, lateness_ms=0)
     said = [*replay.feed(decoded.time_ms, decoded.events), *replay.finish()]
     assert not replay.late
     by_id = {each.id: each for each in rules}
