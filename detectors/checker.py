@@ -20,7 +20,7 @@ from detectors.occasions import read_quiet, read_when
 from detectors.places import Place, Problem, describe, quoted
 from detectors.rules import Rule
 from detectors.targets import read_targets, words_of
-from detectors.vocabulary import STREAMS, Stream
+from detectors.vocabulary import STREAMS, YOURS, Stream
 from detectors.wording import SPOKEN, read_notify, read_texts
 
 VERSION = 1
@@ -93,7 +93,7 @@ def _read_rule(
     parts = place.keys(RULE_KEYS, required=REQUIRED, wanted="a rule, as a mapping")
     if parts is None:
         return None
-    name = parts["stream"].choice(streams, "stream") if "stream" in parts else None
+    name = parts["stream"].choice(streams, "stream", YOURS) if "stream" in parts else None
     below = "direction" in parts and read_direction(parts["direction"])
     settings: dict[str, Any] = {"stream": name, "below": below, "almanac": almanac, **read_times(parts, place)}
     if name is not None:

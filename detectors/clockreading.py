@@ -33,7 +33,8 @@ def read_overdue(
     """Read what follows `overdue:` and what stands beside it; None if anything is wrong."""
     step = stream.fields.get(STEP)
     if stream.thing is None or step is None:
-        place.refuse(f'stream {stream.name} has no things that go through steps: no "overdue"', at_key=True)
+        lacking = f'stream {stream.name} has no things that go through steps (a thing, and a field "step")'
+        place.refuse(f'{lacking}: no "overdue"', at_key=True)
         return None
     before = len(place.problems)
     name = place.choice(OVERDUE, "overdue measure")

@@ -11,7 +11,7 @@ from detectors.durations import format_duration
 from detectors.grading import read_duration
 from detectors.places import Place, describe, quoted
 from detectors.rules import Kind, Measure, Part
-from detectors.vocabulary import Stream
+from detectors.vocabulary import YOURS, Stream
 
 UNMATCHED = {"count": Kind.UNMATCHED_COUNT, "share": Kind.UNMATCHED_SHARE, "total": Kind.UNMATCHED_TOTAL}
 AGAINST_MS = {"1d": 86_400_000, "7d": 604_800_000}
@@ -66,7 +66,7 @@ def _read_side(place: Place, scope: Scope, read: Reader) -> Part | None:
 def _read_stream(parts: Mapping[str, Place], scope: Scope) -> Stream | None:
     if "stream" not in parts:
         return scope.stream
-    name = parts["stream"].choice(scope.streams, "stream")
+    name = parts["stream"].choice(scope.streams, "stream", YOURS)
     return None if name is None else scope.streams[name]
 
 

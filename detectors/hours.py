@@ -43,6 +43,7 @@ class Span:
     days: tuple[int, ...] = ()  # 0 is Monday
     holiday: bool | None = None
     dates: tuple[tuple[date, date], ...] = ()  # first and last day, both included
+    month_days: tuple[tuple[int, int], ...] = ()  # of the month, from 1; first and last, both included
 
     def holds(self, local: datetime, holidays: Collection[date]) -> bool:
         """Say whether a moment, told by the site's clock, lies within.
@@ -70,6 +71,7 @@ class Span:
             (not self.days or day.weekday() in self.days)
             and (self.holiday is None or self.holiday == (day in holidays))
             and (not self.dates or any(first <= day <= last for first, last in self.dates))
+            and (not self.month_days or any(first <= day.day <= last for first, last in self.month_days))
         )
 
 

@@ -12,8 +12,9 @@ from detectors.hours import DAYS, MINUTES_A_DAY, Span
 from detectors.places import Place, describe, quoted, suggest
 from detectors.rules import Block
 
-SPAN_KEYS = ("hours", "days", "holiday", "dates")
+SPAN_KEYS = ("hours", "days", "holiday", "dates", "month_days")
 BLOCK_KEYS = (*SPAN_KEYS, "levels")
+MONTH_DAYS = r"([1-9]|[12][0-9]|3[01])(?:-([1-9]|[12][0-9]|3[01]))?"
 HOURS = r"([01][0-9]|2[0-3]):([0-5][0-9])-([01][0-9]|2[0-4]):([0-5][0-9])"
 DATES = r"([0-9]{4}-[0-9]{2}-[0-9]{2})(?:/([0-9]{4}-[0-9]{2}-[0-9]{2}))?"
 
@@ -62,6 +63,7 @@ def _span(place: Place, parts: Mapping[str, Place]) -> Span:
         days=tuple(sorted({day for some in days for day in some})),
         holiday=holiday if isinstance(holiday, bool) else None,
         dates=_each(parts.get("dates"), _read_dates),
+        month_days=_each(parts.get("month_days"), _read_month_days),
     )
 
 
@@ -119,5 +121,24 @@ def _read_dates(place: Place) -> tuple[date, date] | None:
         return None
     if last < first:
         place.refuse(f"{quoted(text)} ends before it begins")
+        return None
+    return first, last
+
+
+def _read_month_days(place: Place) -> tuple[int, int] | None:
+    """Read one day of the month, a number, or several, as text."""
+    if isinstance(place.value, int) and not isinstance(place.value, bool):
+        text: str | None = str(place.value)
+    else:
+        text = place.text("days of the month, as in 1-5 or 28", any_text=False)
+    if text is None:
+        return None
+    parts = re.fullmatch(MONTH_DAYS, text, re.ASCII)
+    if parts is None:
+        place.refuse(f"{quoted(text)} is no day of a month: write 28, or 1-5 for several days, up to 31")
+        return None
+    first, last = int(parts[1]), int(parts[2] or parts[1])
+    if last < first:
+        place.refuse(f"{quoted(text)} ends before it begins: write [{first}-31, 1-{last}]")
         return None
     return first, last

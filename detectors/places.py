@@ -70,14 +70,14 @@ _MEANT = {"gte": "ge", "lte": "le", ">=": "ge", ">": "gt", "<=": "le", "<": "lt"
 """What other languages call ours: by spelling alone `gte` is nearer to `gt`, which means something else."""
 
 
-def suggest(word: str, known: Collection[str]) -> str:
-    """Say which known name was probably meant, or else which there are.
+def suggest(word: str, known: Collection[str], others: str = "") -> str:
+    """Say which known name was probably meant, or else which there are, and where `others` come from.
 
     >>> suggest("windw", ["window", "hop"]), suggest("x", ["window", "hop"])
     ('did you mean "window"?', 'there are window, hop')
     """
     near = [_MEANT[word]] if _MEANT.get(word) in known else difflib.get_close_matches(word.lower(), known, n=1)
-    return f'did you mean "{near[0]}"?' if near else f"there are {', '.join(known)}"
+    return f'did you mean "{near[0]}"?' if near else f"there are {', '.join(known)}{others}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,11 +140,11 @@ class Place:
             return None
         return self.value
 
-    def choice(self, known: Collection[str], what: str) -> str | None:
-        """Read one of the known names; `what` is what they name."""
+    def choice(self, known: Collection[str], what: str, others: str = "") -> str | None:
+        """Read one of the known names; `what` is what they name, `others` says where more come from."""
         name = self.text(f"the name of a {what}", any_text=False)
         if name is not None and name not in known:
-            self.refuse(f"unknown {what} {quoted(name)}: {suggest(name, known)}")
+            self.refuse(f"unknown {what} {quoted(name)}: {suggest(name, known, others)}")
             return None
         return name
 

@@ -16,7 +16,7 @@ from detectors.forms import Form, Slot, forms_of
 from detectors.hours import DAYS
 from detectors.keying import CONTRIBUTORS_MAX, PERSONS
 from detectors.measures import MEASURES
-from detectors.occasions import DATES, HOURS
+from detectors.occasions import DATES, HOURS, MONTH_DAYS
 from detectors.rules import Op
 from detectors.steps import UNTIL
 from detectors.targets import PART, TARGETS
@@ -267,10 +267,17 @@ def _sent(field: Field) -> Schema:
 
 def _span() -> dict[str, Schema]:
     day = rf"(?:{'|'.join(DAYS)})"
-    one = {"hours": _whole(HOURS), "days": rf"^{day}(?:-{day})?$", "dates": _whole(DATES)}
+    one = {
+        "hours": _whole(HOURS),
+        "days": rf"^{day}(?:-{day})?$",
+        "dates": _whole(DATES),
+        "month_days": _whole(MONTH_DAYS),
+    }
     spans: dict[str, Schema] = {}
     for key, pattern in one.items():
-        text = {"type": "string", "pattern": pattern}
+        text: Schema = {"type": "string", "pattern": pattern}
+        if key == "month_days":
+            text = {"anyOf": [text, {"type": "integer", "minimum": 1, "maximum": 31}]}
         spans[key] = {"anyOf": [text, {"type": "array", "items": text, "minItems": 1}]}
     return {**spans, "holiday": {"type": "boolean"}}
 

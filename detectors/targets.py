@@ -6,7 +6,8 @@ import re
 from collections.abc import Mapping
 from fractions import Fraction
 
-from detectors.places import Place, quoted
+from detectors.durations import DURATION, UNIT_MS
+from detectors.places import Place, number_text, quoted
 
 TARGETS = ("target", "challenge", "limit")
 PART = r"([0-9]{1,9}(?:\.[0-9]{1,9})?) ?%"
@@ -33,9 +34,17 @@ def words_of(targets: Mapping[str, float]) -> tuple[str, ...]:
 def read_threshold(place: Place, limit: float | None) -> float | None:
     """Read a threshold: a number, or `80%` of the rule's limit, reckoned in decimals as people do."""
     part = re.fullmatch(PART, place.value, re.ASCII) if isinstance(place.value, str) else None
+    span = re.fullmatch(DURATION, place.value, re.ASCII) if isinstance(place.value, str) else None
+    if span is not None:
+        seconds = number_text(float(Fraction(span[1]) * UNIT_MS[span[2]] / 1000))
+        place.refuse(f"must be a number, not the text {quoted(span[0])}: of a time write its seconds, {seconds}")
+        return None
     if part is None:
         return place.number()
     if limit is None:
-        place.refuse(f"{quoted(part[0])} is a part of a limit: give the rule targets: {{limit: …}}")
+        share = number_text(float(Fraction(part[1]) / 100))
+        place.refuse(
+            f"{quoted(part[0])} is a part of a limit: give the rule targets: {{limit: …}}; of a share write {share}"
+        )
         return None
     return float(Fraction(part[1]) / 100 * Fraction(str(limit)))

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from detectors.conditions import read_field
 from detectors.grading import read_duration
 from detectors.places import Place, Problem, describe, quoted, suggest
-from detectors.vocabulary import FieldType, Stream
+from detectors.vocabulary import YOURS, FieldType, Stream
 from detectors.wording import LEVELS
 
 FILE_KEYS = ("rules", "zone", "holidays", "tests")
@@ -120,7 +120,7 @@ def _check_event(place: Place, streams: Mapping[str, Stream]) -> None:
         place.refuse(f"must be one event, as {{STREAM: {{time: …}}}}, not a mapping of {len(entries)}")
     for name, event in entries.items():
         if name not in streams:
-            event.refuse(f"unknown stream {quoted(name)}: {suggest(name, streams)}", at_key=True)
+            event.refuse(f"unknown stream {quoted(name)}: {suggest(name, streams, YOURS)}", at_key=True)
         else:
             _check_fields(event, streams[name])
 

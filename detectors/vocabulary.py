@@ -38,6 +38,9 @@ class Stream:
     key: str | None = None
 
 
+YOURS = "; streams of your own are declared in the settings (--settings)"
+"""What is said to somebody who names a stream that is not there."""
+
 _NUMBERS = {"severity", "users", "asked", "paid", "premium", "days", "score", "cost"}
 _BOOLEANS = {"repeat", "major", "satisfied"}
 _TIMES = {"eta", "starts", "ends", "until"}

@@ -127,6 +127,8 @@ def thresholds_at(rule: Rule, t: int) -> list[float]:
                 continue
             if span.holiday is not None and span.holiday != (day in rule.almanac.holidays):
                 continue
+            if span.month_days and not any(day.day in range(first, last + 1) for first, last in span.month_days):
+                continue
             if span.dates and not any(first <= day <= last for first, last in span.dates):
                 continue
             for start, end in span.hours or ((0, 1440),):

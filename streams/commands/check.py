@@ -46,8 +46,8 @@ def command(
 
     \b
     tocsin check rules/
-    tocsin check rules/network.yaml mine.yaml --output json
-    tocsin check --effective rules/network.yaml
+    tocsin check rules/telecom/network.yaml mine.yaml --output json
+    tocsin check --effective rules/telecom/network.yaml
     """
     from streams.rulefile import load
 

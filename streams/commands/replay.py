@@ -67,7 +67,7 @@ def command(
     input. An event says its stream in its field `stream`, or its file does in its name (calls-march.jsonl).
 
     \b
-    tocsin replay march.jsonl.gz --rules rules/ > alerts.jsonl
+    tocsin replay march.jsonl.gz --rules rules/telecom > alerts.jsonl
     tocsin replay outages.csv --map map.yaml --rules outages.yaml --drain
     """
     from streams.files import open_inputs

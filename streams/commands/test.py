@@ -44,7 +44,7 @@ def command(
 
     \b
     tocsin test rules/
-    tocsin test rules/tests/network.yaml --output json
+    tocsin test rules/telecom/tests/network.yaml --output json
     """
     from streams.testcases import files_of, read_cases
 

@@ -33,7 +33,7 @@ def command(
 
     \b
     tocsin worker --broker kafka://localhost:9092
-    tocsin worker --settings tocsin.yaml --rules rules/ --web-port 0
+    tocsin worker --settings tocsin.yaml --rules rules/telecom --web-port 0
     """
     from streams.topics import ensure
 

@@ -75,7 +75,7 @@ rules:
 
 
 def test_a_default_that_does_not_belong_to_the_measure_is_left_out() -> None:
-    answer = CliRunner().invoke(command, ["--effective", "--output", "json", str(SHIPPED / "network.yaml")])
+    answer = CliRunner().invoke(command, ["--effective", "--output", "json", str(SHIPPED / "telecom" / "network.yaml")])
     rules = json.loads(answer.stdout)["rules"]
     assert [rule["id"] for rule in rules][:2] == ["users-affected", "users-affected-province"]
     assert "min_events" not in rules[0]

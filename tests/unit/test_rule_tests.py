@@ -45,3 +45,16 @@ def test_a_rule_that_no_longer_rises_is_noticed(rule: Rule) -> None:
     named = [(case, rules) for case, rules in cases() if any(e.rule == rule.id for e in case.expected)]
     assert named, f"no test names {rule.id}"
     assert any(not run(case, {**rules, rule.id: deaf}).passed for case, rules in named)
+
+
+@pytest.mark.parametrize("rule", RULES.rules, ids=[rule.id for rule in RULES.rules])
+def test_a_rule_that_rises_at_anything_is_noticed(rule: Rule) -> None:
+    """Its silence in a test is no accident: there is something there that it might have risen at."""
+    levels = tuple((level, 1e12 if rule.below else -1.0) for level, _ in rule.levels)
+    eager = replace(rule, where=(), levels=levels, when=(), for_ms=0, min_events=0)
+    outcomes = [run(case, {**rules, rule.id: eager}) for case, rules in cases() if _silences(case, rule.id)]
+    assert any(failure.expectation.unwanted for outcome in outcomes for failure in outcome.failures)
+
+
+def _silences(case: Case, rule: str) -> bool:
+    return any(each.rule == rule and each.unwanted for each in case.expected)

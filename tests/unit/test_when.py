@@ -38,6 +38,7 @@ def dense_blocks(random: Random, rule: Rule, start_ms: int) -> Rule:
             days=random.choice([(), (local.weekday(),), ((local.weekday() + 6) % 7,)]),
             holiday=random.choice([None, None, True, False]),
             dates=random.choice([(), (), ((local.date(), local.date()),)]),
+            month_days=random.choice([(), (), ((1, 1),), ((local.day, 31),)]),
         )
         factor = random.choice([0.4, 0.7, 1.5, 3])
         blocks.append(Block(span, tuple(threshold * factor for _, threshold in rule.levels)))
