@@ -190,7 +190,7 @@ def test_a_shape_runs_forward(corners: tuple[int, int, int, int]) -> None:
 
 @pytest.mark.slow
 def test_the_shipped_rules_tell_the_story_in_time() -> None:
-    """Red for 长沙 well before 35 s on the wall, all green again before 85 s."""
+    """Red for 长沙 well before 35 s on the wall; before 85 s green again, but for the count of the last half hour."""
     said = judged("backbone-cut", round(85 * SPEED))
     first: dict[tuple[str, tuple[object, ...], str], float] = {}
     for at_s, rule, key, level in said:
@@ -199,7 +199,8 @@ def test_the_shipped_rules_tell_the_story_in_time() -> None:
     assert first["users-affected", ("长沙",), "orange"] < 18
     assert first["users-affected", ("长沙",), "red"] < 25
     assert {rule for _, rule, _, _ in said} >= {"complaint-surge", "abandonment", "mean-wait"}
-    assert set({(rule, key): level for _, rule, key, level in said}.values()) == {"green"}
+    last = {(rule, key): level for _, rule, key, level in said if rule != "place-complaints"}
+    assert set(last.values()) == {"green"}
 
 
 @pytest.mark.slow
