@@ -82,6 +82,15 @@ class Ledger:
             if sent.fate is fate
         }
 
+    def ahead(self) -> set[str]:
+        """Name the places of the log of sound events whose time is ahead of now."""
+        return {
+            f"{topic}:{partition}:{offset}"
+            for (topic, partition), records in self.acked.items()
+            for offset, sent in records.items()
+            if sent.is_ahead
+        }
+
     def _run(self) -> None:
         due_s = time.monotonic()
         while not self._over.is_set():
@@ -97,7 +106,10 @@ class Ledger:
     def _send_all(self, made: Iterable[Sent]) -> None:
         for sent in made:
             heard = partial(self._heard, sent)
-            self._producer.produce(stream_topic(sent.stream), sent.body, partition=sent.partition, on_delivery=heard)
+            topic = stream_topic(sent.stream)
+            self._producer.produce(
+                topic, sent.body, partition=sent.partition, on_delivery=heard, timestamp=sent.stamp_ms
+            )
 
     def _flush(self) -> None:
         assert self._producer.flush(120) == 0
