@@ -92,8 +92,12 @@ class Campaign:
             time.sleep(0.1)
 
     def _recovered(self, progress: Progress, what: str) -> float:
-        """Wait until all that lies in the log by now is counted in, durably; say how long that took."""
-        over_s = time.monotonic()
+        """Wait until all that was sent by now, acknowledged or not, is counted in, durably; say how long that took.
+
+        Of a broker that was away, the log alone would tell too little: all that lies in it may be counted in already.
+        """
+        over_s, sent = time.monotonic(), self.ledger.sent
         what = f"recovered from {what}"
+        self.crew.wait_until(lambda: self.ledger.heard_of(sent), what=what, timeout_s=_RECOVER_TIMEOUT_S)
         self.crew.wait_until(progress.caught_up(*STEPS[0]), what=what, timeout_s=_RECOVER_TIMEOUT_S)
         return time.monotonic() - over_s

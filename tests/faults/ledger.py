@@ -23,6 +23,7 @@ class Ledger:
     def __init__(self, bootstrap: str, traffic: Traffic, *, per_s: int) -> None:
         self.acked: defaultdict[tuple[str, int], dict[int, Sent]] = defaultdict(dict)
         self.failed: list[str] = []
+        self.sent = 0  # records handed over so far, acknowledged or not
         self._traffic = traffic
         self._per_tick = max(int(per_s * _TICK_S), 1)
         self._more: list[Iterable[Sent]] = []
@@ -69,6 +70,10 @@ class Ledger:
         """How many records lie in the log."""
         return sum(map(len, self.acked.values()))
 
+    def heard_of(self, count: int) -> bool:
+        """Say whether Kafka has answered for so many records, as it does for all that wait once a broker is back."""
+        return self.events + len(self.failed) >= count
+
     def fates(self, place: tuple[str, int]) -> Counter[Fate]:
         """Count what must have become of the records of a partition."""
         return Counter(sent.fate for sent in self.acked[place].values())
@@ -105,6 +110,7 @@ class Ledger:
 
     def _send_all(self, made: Iterable[Sent]) -> None:
         for sent in made:
+            self.sent += 1
             heard = partial(self._heard, sent)
             topic = stream_topic(sent.stream)
             self._producer.produce(
