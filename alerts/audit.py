@@ -1,8 +1,8 @@
 """The audit: who asked for what, when, and what came of it, each record holding the hash of the one before.
 
-A record that is changed, left out or put in later breaks the chain at its place. Whoever can write the whole topic anew
-can write a new chain: keep the newest hash elsewhere (the monthly report, a notebook) to find that too. The idea is that
-of a hash-linked time stamp (Haber and Stornetta, J. Cryptology 3, 1991).
+A record that is changed, left out or put in later breaks the chain at its place. Whoever can write the whole topic
+anew can write a new chain: keep the newest hash elsewhere (a report, a notebook) to find that too. The idea is that of
+a hash-linked time stamp (Haber and Stornetta, J. Cryptology 3, 1991).
 """
 
 from __future__ import annotations

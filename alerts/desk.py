@@ -7,15 +7,22 @@ from dataclasses import dataclass, field
 from datetime import tzinfo
 from typing import Any
 
+from alerts.audit import AuditRecord, AuditTrail
 from alerts.bulletins import Template, read_templates
+from alerts.callout import Callout, Crew
+from alerts.commands import Command, CommandError
 from alerts.incidents import Incident, IncidentBook, IncidentChange, What
 from alerts.notices import NoticeBook, NoticeChange
 from alerts.notifications import Notification, Reason
+from alerts.orders import carry_out
 from alerts.records import AlertRecord, words
 from alerts.texts import LANGUAGES, fill, in_languages
 from detectors.rules import Rule
 
-Effect = Notification | NoticeChange | IncidentChange
+Effect = Notification | NoticeChange | IncidentChange | AuditRecord
+
+COMMANDS_LEN_MAX = 20_000
+"""Ids of commands that are remembered: one that comes again is the same, and does nothing."""
 
 _REASONS: Mapping[What, Reason] = {
     What.OPENED: Reason.FIRST,
@@ -57,12 +64,16 @@ class Desk:
         zone: tzinfo,
         routing: Routing,
         templates: Mapping[str, Template] | None = None,
+        crew: Crew | None = None,
     ) -> None:
         shipped = read_templates() if templates is None else templates
         self._rules = {rule.id: rule for rule in rules}
         self._routing = routing
         self.incidents = IncidentBook()
         self.notices = NoticeBook(shipped, zone)
+        self.callout = Callout(crew or Crew(), routing.channels, self.incidents, self.action_of)
+        self.trail = AuditTrail()
+        self._done: dict[str, None] = {}  # ids of commands: an ordered set, oldest first
         for rule in self._rules.values():
             if rule.notice is not None and rule.notice not in shipped:
                 raise ValueError(f"rule {rule.id}: no notice template {rule.notice!r}; there are: {', '.join(shipped)}")
@@ -77,10 +88,35 @@ class Desk:
             return []
         rule = self._rules.get(record.rule)
         notice = self.notices.follow(change, None if rule is None else rule.notice, now_ms)
-        effects: list[Effect] = [change, *self._notifications(change.incident, _REASONS[change.what])]
+        effects: list[Effect] = [change, *self.tell(change, now_ms)]
         if notice is not None:
             effects.append(notice)
         return effects
+
+    def tell(self, change: IncidentChange, now_ms: int) -> list[Notification]:
+        """Tell all who are to hear of a change: those a rule names, and those on its ladder."""
+        reason = _REASONS[change.what]
+        called = self.callout.follow(change, reason, self._notify(change.incident), now_ms)
+        return [*self._notifications(change.incident, reason), *called]
+
+    def order(self, command: Command, now_ms: int) -> list[Effect]:
+        """Carry out what somebody asks. One that was carried out before does nothing; a refusal is in the audit."""
+        if command.command in self._done:
+            return []
+        self._done[command.command] = None
+        if len(self._done) > COMMANDS_LEN_MAX:
+            del self._done[next(iter(self._done))]
+        effects: list[Effect] = []
+        outcome = "done"
+        try:
+            effects += carry_out(self, command, now_ms)
+        except CommandError as error:
+            outcome = f"refused: {error}"
+        return [*effects, self.trail.note(command, outcome)]
+
+    def beat(self, now_ms: int) -> list[Notification]:
+        """Ring who is to be rung by now, because nobody acknowledged, or did not keep to it."""
+        return self.callout.beat(now_ms)
 
     def firing(self, channel: str) -> list[Notification]:
         """List what fires and was told to `channel`, worst first, to be said again where it would be forgotten."""
@@ -93,14 +129,23 @@ class Desk:
 
     def dump(self) -> Any:
         """Give all that the desk remembers as plain data."""
-        return {"incidents": self.incidents.dump(), "notices": self.notices.dump()}
+        return {
+            "incidents": self.incidents.dump(),
+            "notices": self.notices.dump(),
+            "callout": self.callout.dump(),
+            "audit": self.trail.dump(),
+            "commands": list(self._done),
+        }
 
     def load(self, data: Any) -> None:
         """Take up what `dump` gave. Raise ValueError if it is not that."""
-        if not isinstance(data, dict) or data.keys() != {"incidents", "notices"}:
-            raise ValueError("not a desk: it needs incidents and notices")
+        if not isinstance(data, dict) or data.keys() != self.dump().keys():
+            raise ValueError(f"not a desk: it needs {', '.join(self.dump())}")
         self.incidents.load(data["incidents"])
         self.notices.load(data["notices"])
+        self.callout.load(data["callout"])
+        self.trail.load(data["audit"])
+        self._done = dict.fromkeys(map(str, data["commands"]))
 
     def action_of(self, record: AlertRecord) -> dict[str, str]:
         """Say what to do about a record, in each language; nothing if its rule does not."""
@@ -110,9 +155,12 @@ class Desk:
         templates = in_languages(rule.action)
         return {language: fill(templates[language], words(record, language)) for language in LANGUAGES}
 
+    def _notify(self, incident: Incident) -> Mapping[str, tuple[str, ...]]:
+        rule = self._rules.get(incident.rule)
+        return {} if rule is None else rule.notify
+
     def _notifications(self, incident: Incident, reason: Reason) -> list[Notification]:
         # Whoever was told of any level hears how it goes on, up to the end.
-        rule = self._rules.get(incident.rule)
-        channels = self._routing.of({} if rule is None else rule.notify, incident.seen)
+        channels = self._routing.of(self.callout.others(self._notify(incident)), incident.seen)
         action = self.action_of(incident.record)
         return [Notification(channel, reason, incident.revision, incident.record, action) for channel in channels]

@@ -34,6 +34,7 @@ from streams.host import Host
 from streams.hosting import HostSettings, Wiring
 from streams.judge_stage import JudgeStage
 from streams.metrics import Metrics
+from streams.note_stage import NoteStage
 from streams.orders import add_orders
 from streams.overview import Overview, Rates, SeriesLevels
 from streams.readiness import unready
@@ -41,7 +42,7 @@ from streams.reloading import Reload, Reloader
 from streams.settings import AlertmanagerChannel, Settings, SettingsError, WebhookChannel, secret_of
 from streams.source_stage import Place, SourceStage, Ways
 from streams.stage import Stage
-from streams.topics import ALERTS, PARTIALS, Topic, plan, stream_topic
+from streams.topics import ALERTS, COMMANDS, PARTIALS, Topic, plan, stream_topic
 from streams.version import VERSION
 from streams.web import Door, make_app, serve
 
@@ -207,9 +208,12 @@ class Service:
             return self.overview.keep(PARTIALS, partition, stage)
 
         def desk(partition: int, partitions: int) -> Stage:  # noqa: ARG001  the topic has one partition
-            return self.overview.keep(ALERTS, partition, DeskStage(self._desk(), self._offer, self.listeners))
+            return self.overview.keep(COMMANDS, partition, DeskStage(self._desk(), self._offer, self.listeners))
 
-        return [*map(source, self.streams), Wiring(PARTIALS, judge), Wiring(ALERTS, desk)]
+        def note(partition: int, partitions: int) -> Stage:  # noqa: ARG001  it keeps nothing
+            return NoteStage()
+
+        return [*map(source, self.streams), Wiring(PARTIALS, judge), Wiring(ALERTS, note), Wiring(COMMANDS, desk)]
 
     def _desk(self, rules: Sequence[Rule] | None = None) -> Desk:
         return Desk(self.rules if rules is None else rules, self._zone, self._routing)
