@@ -23,7 +23,7 @@ from alerts.notifications import Reason
 from alerts.records import Scalar
 from detectors.rules import LEVEL_CODE
 
-ON_TIME_MS = 60_000
+ON_TIME_MS = 120_000  # another worker takes up within the session timeout and the time to restore
 PROMISE_MS_MAX = 30 * 86_400_000
 
 

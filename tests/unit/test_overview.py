@@ -123,7 +123,7 @@ def test_rates_are_of_the_last_ten_seconds() -> None:
 def report(silent_s: int, *, told: list[Any] | None = None) -> bytes:
     one = rule(by=("region",))
     prints = {one.id: one.fingerprint}
-    return Report("calls", 0, 1, 9, NOW_MS + 5 * S, silent_s >= 30, silent_s * S, prints, told or []).entry()
+    return Report("calls", 0, 1, 9, NOW_MS + 5 * S, silent_s >= 30, silent_s * S, prints, told or []).encode()
 
 
 def test_a_blind_series_is_shown_blind_and_keeps_its_level() -> None:
