@@ -54,8 +54,10 @@ class Callout:
         told = self.rung(rings, now_ms)
         rung = {each.to for each in told}
         for person in before.told if before is not None else ():
-            if person not in rung and not self.pages.is_held(person, incident.id):
-                told += self._notifications(incident, reason, person, "")
+            is_waiting = self.pages.is_held(person, incident.id)
+            if person in rung or (is_waiting and not self.pages.admit(person, incident.id, incident.level, now_ms)):
+                continue  # what is held back is told by the digest; a rise to red is not held back any longer
+            told += self._notifications(incident, reason, person, "")
         if change.what is What.RESOLVED:
             self.pages.forget(incident.id)
         return told

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Any
 
+import msgspec
+
 from alerts.audit import AuditRecord
 from alerts.callout import Crew
 from alerts.commands import Command, Verb
@@ -26,9 +28,11 @@ from tests.alerting import CHINA, SURGE, entry, record
 from tests.staging import chunk
 
 MINUTE_MS = 60_000
-LADDER = Ladder(name="provincial", rungs=(Rung("officer", 5 * MINUTE_MS), Rung("leader", 10 * MINUTE_MS), Rung("boss", 20 * MINUTE_MS)))  # fmt: skip
+RUNGS = (Rung("officer", 5 * MINUTE_MS), Rung("leader", 10 * MINUTE_MS), Rung("boss", 20 * MINUTE_MS))
+LADDER = Ladder(name="provincial", rungs=RUNGS)
 PEOPLE = ("an", "bo", "chen")
-RULE = replace(SURGE, notice=None, notify={"yellow": ("noc",), "orange": ("ladder:provincial",), "red": ("ladder:provincial",)})  # fmt: skip
+NOTIFY = {"yellow": ("noc",), "orange": ("ladder:provincial",), "red": ("ladder:provincial",)}
+RULE = replace(SURGE, notice=None, notify=NOTIFY)
 
 
 def clock(text: str) -> int:
@@ -113,9 +117,8 @@ class Timeline:
             for one in self._to(who, when)
             if level is None or one.notification.record.level == level
         ]
-        assert found == list(reasons), f"{who} was told {found}, not {list(reasons)}:\n" + "\n".join(
-            map(str, self.told)
-        )
+        all_told = "\n".join(map(str, self.told))
+        assert found == list(reasons), f"{who} was told {found}, not {list(reasons)}:\n{all_told}"
 
     def want_none(self, who: str, when: tuple[int, int] | None = None) -> None:
         self.want(when or (0, 1 << 60), who)
@@ -189,6 +192,4 @@ def does(verb: str, by: str, region: str = "长沙", **body: Any) -> tuple[str, 
 
 
 def outcomes(lines: list[bytes]) -> list[str]:
-    import msgspec
-
     return [msgspec.json.decode(line, type=AuditRecord).outcome for line in lines]
