@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from alerts.duty import Override, Person, Post, Rota
+from alerts.records import parse_time
 from tests.alerting import CHINA
 from tests.timeline import Timeline, between, clock, crew, does, goes
 
@@ -42,6 +44,15 @@ def test_the_next_rung_waits_for_who_is_quiet_to_hear_it() -> None:
     day.want_none("bo")
     day.at("+1 07:05")
     day.want(between("+1 07:05", "+1 07:05"), "bo", "unanswered")
+
+
+def test_a_rise_to_red_wakes_who_was_left_to_sleep_and_the_ladder_goes_on_from_there() -> None:
+    day = Timeline(crew=crew(Person(id="an", quiet=NIGHT)), now_ms=clock("22:30"))
+    day.at("22:31", goes("orange"))
+    day.at("23:00", goes("red"))
+    day.want(between("22:30", "23:00"), "an", "raised")
+    day.at("23:05")
+    day.want(between("23:05", "23:05"), "bo", "unanswered")
 
 
 def test_what_is_over_by_the_morning_is_not_told() -> None:
@@ -112,10 +123,6 @@ def test_the_last_override_counts_and_ends_when_it_says() -> None:
 
 
 def test_a_shift_of_days_changes_hands_at_the_same_hour_when_the_clocks_change() -> None:
-    from zoneinfo import ZoneInfo
-
-    from alerts.records import parse_time
-
     berlin = ZoneInfo("Europe/Berlin")
     rota = Rota(people=("an", "bo"), start_ms=parse_time("2026-03-28T08:00:00+01:00"), shift_ms=86_400_000)
     assert rota.on(parse_time("2026-03-29T07:59:00+02:00"), berlin) == ("an",)  # summer time since 02:00
