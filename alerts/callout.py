@@ -33,6 +33,7 @@ class Callout:
 
     def __init__(self, crew: Crew, channels: tuple[str, ...], incidents: IncidentBook, action_of: Action) -> None:
         self._crew = crew
+        self._roles = {rung.role for ladder in crew.ladders.values() for rung in ladder.rungs}
         self._channels = channels
         self._incidents = incidents
         self._action_of = action_of
@@ -45,6 +46,10 @@ class Callout:
             level: tuple(name for name in receivers if self._ladder((name,)) == "")
             for level, receivers in notify.items()
         }
+
+    def is_role(self, name: str) -> bool:
+        """Say whether a notification is to a role that nobody fills, and so to all who hear the channel."""
+        return name in self._roles and name not in self._crew.roster.people
 
     def follow(self, change: IncidentChange, reason: Reason, notify: Notify, now_ms: int) -> list[Notification]:
         """Ring whom a change of an incident calls for, and tell those rung before how it goes on."""

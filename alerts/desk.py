@@ -21,8 +21,8 @@ from detectors.rules import Rule
 
 Effect = Notification | NoticeChange | IncidentChange | AuditRecord
 
-COMMANDS_LEN_MAX = 20_000
-"""Ids of commands that are remembered: one that comes again is the same, and does nothing."""
+COMMANDS_LEN_MAX = 5_000
+"""Commands whose id and outcome are remembered: one that comes again is the same, and does nothing."""
 
 _REASONS: Mapping[What, Reason] = {
     What.OPENED: Reason.FIRST,
@@ -73,7 +73,7 @@ class Desk:
         self.notices = NoticeBook(shipped, zone)
         self.callout = Callout(crew or Crew(), routing.channels, self.incidents, self.action_of)
         self.trail = AuditTrail()
-        self._done: dict[str, None] = {}  # ids of commands: an ordered set, oldest first
+        self._done: dict[str, str] = {}  # id of a command → what came of it, oldest first
         for rule in self._rules.values():
             if rule.notice is not None and rule.notice not in shipped:
                 raise ValueError(f"rule {rule.id}: no notice template {rule.notice!r}; there are: {', '.join(shipped)}")
@@ -97,22 +97,37 @@ class Desk:
         """Tell all who are to hear of a change: those a rule names, and those on its ladder."""
         reason = _REASONS[change.what]
         called = self.callout.follow(change, reason, self._notify(change.incident), now_ms)
-        return [*self._notifications(change.incident, reason), *called]
+        # A rung that nobody fills is told by every channel: there it takes the place of what all are told.
+        told = self._notifications(change.incident, reason)
+        by_role = {each.channel for each in called if each.telling and self.callout.is_role(each.to)}
+        told = [each for each in told if each.channel not in by_role]
+        heard = by_role | {each.channel for each in told}
+        for each in called:
+            if each.telling or not self.callout.is_role(each.to):
+                told.append(each)
+            elif each.channel not in heard:
+                heard.add(each.channel)
+                told.append(each)
+        return told
 
     def order(self, command: Command, now_ms: int) -> list[Effect]:
         """Carry out what somebody asks. One that was carried out before does nothing; a refusal is in the audit."""
         if command.command in self._done:
             return []
-        self._done[command.command] = None
-        if len(self._done) > COMMANDS_LEN_MAX:
-            del self._done[next(iter(self._done))]
         effects: list[Effect] = []
         outcome = "done"
         try:
             effects += carry_out(self, command, now_ms)
         except CommandError as error:
             outcome = f"refused: {error}"
+        self._done[command.command] = outcome
+        if len(self._done) > COMMANDS_LEN_MAX:
+            del self._done[next(iter(self._done))]
         return [*effects, self.trail.note(command, outcome)]
+
+    def outcome(self, command: str) -> str | None:
+        """Say what came of a command; None if it was not carried out, or long ago."""
+        return self._done.get(command)
 
     def beat(self, now_ms: int) -> list[Notification]:
         """Ring who is to be rung by now, because nobody acknowledged, or did not keep to it."""
@@ -134,7 +149,7 @@ class Desk:
             "notices": self.notices.dump(),
             "callout": self.callout.dump(),
             "audit": self.trail.dump(),
-            "commands": list(self._done),
+            "commands": list(self._done.items()),
         }
 
     def load(self, data: Any) -> None:
@@ -145,7 +160,7 @@ class Desk:
         self.notices.load(data["notices"])
         self.callout.load(data["callout"])
         self.trail.load(data["audit"])
-        self._done = dict.fromkeys(map(str, data["commands"]))
+        self._done = {str(name): str(outcome) for name, outcome in data["commands"]}
 
     def action_of(self, record: AlertRecord) -> dict[str, str]:
         """Say what to do about a record, in each language; nothing if its rule does not."""

@@ -20,7 +20,7 @@ from alerts.duty import Roster
 from alerts.incidents import IncidentChange, What
 from alerts.ladders import ACK_MS, NOBODY, Ladder
 from alerts.notifications import Reason
-from alerts.records import Scalar
+from alerts.records import Scalar, format_time
 from detectors.rules import LEVEL_CODE
 
 ON_TIME_MS = 120_000  # another worker takes up within the session timeout and the time to restore
@@ -82,6 +82,25 @@ class Escalation(msgspec.Struct, frozen=True, kw_only=True):
         )
         known = [(at_ms, reason) for at_ms, reason in waiting if at_ms is not None]
         return min(known, key=lambda each: each[0], default=None)
+
+    def as_data(self) -> dict[str, Any]:
+        """Give it as plain data for pages and programs, times as RFC 3339."""
+        due = self.due
+        return {
+            "ladder": self.ladder,
+            "rung": self.rung,
+            "owner": self.owner,
+            "owned_until": _time(self.owned_until_ms),
+            "promised_by": self.promised_by,
+            "promised_until": _time(self.promised_until_ms),
+            "followed": self.is_followed,
+            "told": list(self.told),
+            "next": None if due is None else {"time": _time(due[0]), "reason": due[1].value},
+        }
+
+
+def _time(at_ms: int | None) -> str | None:
+    return None if at_ms is None else format_time(at_ms)
 
 
 class EscalationBook:
