@@ -33,7 +33,7 @@ class Stop:
         return asdict(self)
 
 
-def routes(
+def routes(  # noqa: PLR0913  what is asked, and by what it is answered
     receivers: Iterable[str], key: Mapping[str, Scalar], *, level: str, at_ms: int, crew: Crew, routing: Routing
 ) -> list[Stop]:
     """List, by time, who would be told of an incident of a level that opens at a moment and that nobody answers."""
