@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -52,9 +53,9 @@ async def ask(log: Log) -> AsyncIterator[Any]:
         await client.start_server()
         if token:
             headers["Authorization"] = f"Bearer {token}"
-        how = {"data": body, "headers": {"Content-Type": "application/json"} | headers} if isinstance(body, bytes) else {
-            "json": body, "headers": headers}  # fmt: skip
-        answer = await client.post("/api/v1/commands", **how)
+        raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+        headers.setdefault("Content-Type", "application/json")
+        answer = await client.post("/api/v1/commands", data=raw, headers=headers)
         return answer.status, await answer.json()
 
     yield asked
