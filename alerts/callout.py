@@ -33,6 +33,7 @@ class Callout:
 
     def __init__(self, crew: Crew, channels: tuple[str, ...], incidents: IncidentBook, action_of: Action) -> None:
         self._crew = crew
+        self.steps = 0  # of time alone, since the start: each has changed the state
         self._roles = {rung.role for ladder in crew.ladders.values() for rung in ladder.rungs}
         self._channels = channels
         self._incidents = incidents
@@ -46,6 +47,12 @@ class Callout:
             level: tuple(name for name in receivers if self._ladder((name,)) == "")
             for level, receivers in notify.items()
         }
+
+    def channels_of(self, incident: str) -> set[str]:
+        """Name the channels by which people were rung for an incident."""
+        escalation = self.escalations.get(incident)
+        told = () if escalation is None else escalation.told
+        return {channel for person in told for channel in self._crew.roster.person(person).channels or self._channels}
 
     def is_role(self, name: str) -> bool:
         """Say whether a notification is to a role that nobody fills, and so to all who hear the channel."""
@@ -69,8 +76,11 @@ class Callout:
 
     def beat(self, now_ms: int) -> list[Notification]:
         """Ring what is due by now, and tell those what was held back who may be told again."""
-        told = self.rung(self.escalations.beat(now_ms), now_ms)
-        for person, held in self.pages.digests(now_ms):
+        rings = self.escalations.beat(now_ms)
+        told = self.rung(rings, now_ms)
+        digests = self.pages.digests(now_ms)  # after the rings: what is told now is held back no longer
+        self.steps += len(rings) + len(digests)
+        for person, held in digests:
             known = (self._incidents.get(each) for each in held)
             firing = sorted((each for each in known if each is not None and each.is_firing), key=_worst_first)
             if firing:

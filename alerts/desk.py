@@ -136,10 +136,9 @@ class Desk:
     def firing(self, channel: str) -> list[Notification]:
         """List what fires and was told to `channel`, worst first, to be said again where it would be forgotten."""
         return [
-            notification
+            Notification(channel, Reason.REPEAT, incident.revision, incident.record, self.action_of(incident.record))
             for incident in self.incidents.firing()
-            for notification in self._notifications(incident, Reason.REPEAT)
-            if notification.channel == channel
+            if channel in self._channels(incident) or channel in self.callout.channels_of(incident.id)
         ]
 
     def dump(self) -> Any:
@@ -174,8 +173,11 @@ class Desk:
         rule = self._rules.get(incident.rule)
         return {} if rule is None else rule.notify
 
-    def _notifications(self, incident: Incident, reason: Reason) -> list[Notification]:
+    def _channels(self, incident: Incident) -> tuple[str, ...]:
         # Whoever was told of any level hears how it goes on, up to the end.
-        channels = self._routing.of(self.callout.others(self._notify(incident)), incident.seen)
+        return self._routing.of(self.callout.others(self._notify(incident)), incident.seen)
+
+    def _notifications(self, incident: Incident, reason: Reason) -> list[Notification]:
+        channels = self._channels(incident)
         action = self.action_of(incident.record)
         return [Notification(channel, reason, incident.revision, incident.record, action) for channel in channels]

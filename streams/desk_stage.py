@@ -43,6 +43,7 @@ class DeskStage:
         self.desk = desk
         self._offer = offer
         self._listener = listener
+        self._moved = False
 
     def feed(self, chunk: Chunk, now_ms: int) -> list[Outgoing]:
         """Let the desk act on entries, in their order. What is no entry goes to the dead letters: anybody may write."""
@@ -62,7 +63,15 @@ class DeskStage:
 
     def beat(self, now_ms: int) -> list[Outgoing]:
         """Ring who is to be rung by now."""
-        return self._send(self.desk.beat(now_ms))
+        before = self.desk.callout.steps
+        rings = self.desk.beat(now_ms)
+        self._moved |= self.desk.callout.steps != before
+        return self._send(rings)
+
+    def moved(self) -> bool:
+        """Say whether somebody was rung, or lost an incident, since this was last asked: no record tells of it."""
+        moved, self._moved = self._moved, False
+        return moved
 
     def take_desk(self, desk: Desk) -> None:
         """Decide by another desk, made for other rules, from now on; what is known stays known."""

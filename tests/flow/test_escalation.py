@@ -263,6 +263,24 @@ def test_the_audit_is_a_chain() -> None:
     assert verify(changed).wrong == "record 2 was changed: its hash is not that of what it says"
 
 
+def test_a_ring_is_to_be_written_down_though_no_record_leaves() -> None:
+    day = Timeline()
+    day.at("10:00", goes("red"))
+    day.at("10:04:59")
+    assert not day.stage.moved()
+    day.at("10:05")
+    assert day.stage.moved()
+    assert not day.stage.moved(), "once is enough"
+
+
+def test_who_forgets_what_is_not_said_again_hears_of_what_only_a_ladder_was_told() -> None:
+    day = Timeline()
+    day.at("10:00", goes("red"))
+    assert [each.reason.value for each in day.stage.desk.firing("chat")] == ["repeat"]
+    day.at("10:10", goes("green"))
+    assert day.stage.desk.firing("chat") == []
+
+
 # Failover: another worker goes on in the middle of an escalation.
 
 
