@@ -21,7 +21,7 @@ def carry_out(desk: Desk, command: Command, now_ms: int) -> list[Effect]:
     do = _VERBS.get(command.what)
     if do is None:
         raise CommandError(f"this desk does not know {command.what.value}")
-    if not command.on:
+    if not command.on and command.what is not Verb.SILENCE_ADD:
         raise CommandError(f"{command.what.value} needs the id of what it is about")
     return do(desk, command, now_ms)
 
