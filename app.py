@@ -19,6 +19,8 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "worker": ("streams.commands.worker", "Run a worker on a real Kafka."),
     "replay": ("streams.commands.replay", "Run history through the same code, at full speed, by event time."),
     "check": ("streams.commands.check", "Check rule files; every error at once."),
+    "test": ("streams.commands.test", "Try rules on made-up events: tests beside the rules."),
+    "schema": ("streams.commands.schema", "Write the JSON Schema of rule files, for editors."),
     "reload": ("streams.commands.reload", "Let running workers read their rules again."),
     "incidents": ("streams.commands.incidents", "List, show, acknowledge, promise, comment and end incidents."),
     "routes": ("streams.commands.routes", "Ask who would be told, by what, and when."),

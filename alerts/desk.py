@@ -12,9 +12,11 @@ from alerts.bulletins import Template, read_templates
 from alerts.callout import Callout, Crew
 from alerts.commands import Command, CommandError
 from alerts.incidents import Incident, IncidentBook, IncidentChange, What
+from alerts.naming import NO_NAMES, English
 from alerts.notices import NoticeBook, NoticeChange
 from alerts.notifications import Notification, Reason
 from alerts.orders import carry_out
+from alerts.quiet import QuietHours
 from alerts.records import AlertRecord, words
 from alerts.texts import LANGUAGES, fill, in_languages
 from detectors.rules import Rule
@@ -58,22 +60,26 @@ class Desk:
     are handled too: they name no receivers, no action and no notice.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  all that a site chooses; the last three have a default
         self,
         rules: Iterable[Rule],
         zone: tzinfo,
         routing: Routing,
         templates: Mapping[str, Template] | None = None,
+        *,
         crew: Crew | None = None,
+        english: English = NO_NAMES,
     ) -> None:
         shipped = read_templates() if templates is None else templates
         self._rules = {rule.id: rule for rule in rules}
         self._routing = routing
+        self._english = english
         self.incidents = IncidentBook()
-        self.notices = NoticeBook(shipped, zone)
+        self.notices = NoticeBook(shipped, zone, english=english)
         self.callout = Callout(crew or Crew(), routing.channels, self.incidents, self.action_of)
         self.trail = AuditTrail()
         self._done: dict[str, str] = {}  # id of a command → what came of it, oldest first
+        self._quiet = QuietHours()
         for rule in self._rules.values():
             if rule.notice is not None and rule.notice not in shipped:
                 raise ValueError(f"rule {rule.id}: no notice template {rule.notice!r}; there are: {', '.join(shipped)}")
@@ -94,7 +100,15 @@ class Desk:
         return effects
 
     def tell(self, change: IncidentChange, now_ms: int) -> list[Notification]:
-        """Tell all who are to hear of a change: those a rule names, and those on its ladder."""
+        """Tell all who are to hear of a change: those a rule names, and those on its ladder; in quiet hours later."""
+        told_as = self._quiet.hear(change.incident, change.what, self._rules.get(change.incident.rule))
+        if told_as is not None:
+            return self._tell_as(IncidentChange(told_as, change.incident), now_ms)
+        # It waits, and so does the ladder; but who was rung themselves is told the end.
+        told = self.callout.follow(change, _REASONS[change.what], {}, now_ms)
+        return told if change.what is What.RESOLVED else []
+
+    def _tell_as(self, change: IncidentChange, now_ms: int) -> list[Notification]:
         reason = _REASONS[change.what]
         called = self.callout.follow(change, reason, self._notify(change.incident), now_ms)
         # A rung that nobody fills is told by every channel: there it takes the place of what all are told.
@@ -130,15 +144,23 @@ class Desk:
         return self._done.get(command)
 
     def beat(self, now_ms: int) -> list[Notification]:
-        """Ring who is to be rung by now, because nobody acknowledged, or did not keep to it."""
-        return self.callout.beat(now_ms)
+        """Ring who is to be rung by now, and tell what waited for the end of quiet hours, as it stands now."""
+        told: list[Notification] = []
+        for id_ in self._quiet.due(now_ms):
+            incident = self.incidents.get(id_)
+            rule = None if incident is None else self._rules.get(incident.rule)
+            what = self._quiet.end(incident, id_, rule, now_ms)
+            if incident is not None and what is not None:
+                told += self._tell_as(IncidentChange(what, incident), now_ms)
+        return [*told, *self.callout.beat(now_ms)]
 
     def firing(self, channel: str) -> list[Notification]:
         """List what fires and was told to `channel`, worst first, to be said again where it would be forgotten."""
         return [
             Notification(channel, Reason.REPEAT, incident.revision, incident.record, self.action_of(incident.record))
             for incident in self.incidents.firing()
-            if channel in self._channels(incident) or channel in self.callout.channels_of(incident.id)
+            if not self._quiet.never_told(incident.id)
+            and (channel in self._channels(incident) or channel in self.callout.channels_of(incident.id))
         ]
 
     def dump(self) -> Any:
@@ -146,6 +168,7 @@ class Desk:
         return {
             "incidents": self.incidents.dump(),
             "notices": self.notices.dump(),
+            "quiet": self._quiet.dump(),
             "callout": self.callout.dump(),
             "audit": self.trail.dump(),
             "commands": list(self._done.items()),
@@ -157,6 +180,7 @@ class Desk:
             raise ValueError(f"not a desk: it needs {', '.join(self.dump())}")
         self.incidents.load(data["incidents"])
         self.notices.load(data["notices"])
+        self._quiet.load(data["quiet"])
         self.callout.load(data["callout"])
         self.trail.load(data["audit"])
         self._done = {str(name): str(outcome) for name, outcome in data["commands"]}
@@ -167,7 +191,10 @@ class Desk:
         if rule is None or not rule.action:
             return {}
         templates = in_languages(rule.action)
-        return {language: fill(templates[language], words(record, language)) for language in LANGUAGES}
+        return {
+            language: fill(templates[language], words(record, language, self._english, rule.targets))
+            for language in LANGUAGES
+        }
 
     def _notify(self, incident: Incident) -> Mapping[str, tuple[str, ...]]:
         rule = self._rules.get(incident.rule)

@@ -134,17 +134,17 @@ class EscalationBook:
             self._put(replace(at_level, ring_ms=None))
             return []
         on_it = known.ladder == ladder.name
+        reason = Reason.FIRST if change.what is What.OPENED else Reason.RAISED
         if is_worse and not (on_it and known.ring_ms is not None):
             # It is not what was taken on any more. Who climbs already is not slowed down.
             first = known.rung if on_it and not known.owner and known.rung >= 0 else 0
             fresh = replace(at_level, ladder=ladder.name, owner="", owned_until_ms=None)
-            reason = Reason.FIRST if change.what is What.OPENED else Reason.RAISED
             return self._ring(fresh, ladder, first, reason, now_ms, lapsed=known.owner)
         if on_it and known.ring_ms is not None and incident.level == "red":
             # It may have waited for somebody's quiet hours to end: for a red nobody waits.
             at_level = replace(at_level, ring_ms=min(known.ring_ms, now_ms + ladder.rungs[known.rung].wait_ms))
         if not known.owner and known.ring_ms is None and known.promised_until_ms is None and known.rung < 0:
-            return self._ring(replace(at_level, ladder=ladder.name), ladder, 0, Reason.RAISED, now_ms)
+            return self._ring(replace(at_level, ladder=ladder.name), ladder, 0, reason, now_ms)
         if not known.owner and known.ring_ms is None and known.ladder and known.rung < len(ladder.rungs) - 1:
             at_level = replace(at_level, ring_ms=now_ms + ladder.rungs[known.rung].wait_ms)  # goes on where it paused
         self._put(at_level)

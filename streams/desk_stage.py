@@ -62,10 +62,10 @@ class DeskStage:
         return out
 
     def beat(self, now_ms: int) -> list[Outgoing]:
-        """Ring who is to be rung by now."""
+        """Ring who is to be rung by now, and tell what waited."""
         before = self.desk.callout.steps
         rings = self.desk.beat(now_ms)
-        self._moved |= self.desk.callout.steps != before
+        self._moved |= bool(rings) or self.desk.callout.steps != before
         return self._send(rings)
 
     def moved(self) -> bool:

@@ -111,7 +111,9 @@ def _clock(speed: float) -> DemoClock:
 
 
 def _service(bootstrap: str, clock: DemoClock, port: int) -> Service:
+    from streams import province
     from streams.settings import SHIPPED_RULES, Settings, Web
+    from streams.site import site_of
 
     # The site's own settings do not touch the demo: it is the same everywhere.
     settings = Settings.model_construct(
@@ -125,7 +127,7 @@ def _service(bootstrap: str, clock: DemoClock, port: int) -> Service:
             "channels": {},
         }
     )
-    return joined(settings, clock=clock)
+    return joined(settings, clock=clock, site=site_of({}, province.places(province.build())))
 
 
 def _console(lang: Language, *, quiet: bool) -> Console:

@@ -9,8 +9,9 @@ import pytest
 
 from alerts.duty import Override, Person, Post, Rota
 from alerts.records import parse_time
+from detectors.hours import Almanac, Span
 from tests.alerting import CHINA
-from tests.timeline import Timeline, between, clock, crew, does, goes
+from tests.timeline import RULE, Timeline, between, clock, crew, does, goes
 
 NIGHT = (22 * 60, 7 * 60)
 
@@ -53,6 +54,22 @@ def test_a_rise_to_red_wakes_who_was_left_to_sleep_and_the_ladder_goes_on_from_t
     day.want(between("22:30", "23:00"), "an", "raised")
     day.at("23:05")
     day.want(between("23:05", "23:05"), "bo", "unanswered")
+
+
+def test_in_the_quiet_hours_of_a_rule_its_ladder_waits_as_well_and_red_does_not() -> None:
+    quiet = replace(RULE, quiet=(Span(hours=((12 * 60, 14 * 60),)),), almanac=Almanac("Asia/Shanghai"))
+    day = Timeline(rules=(quiet,))
+    day.at("12:30", goes("orange", "长沙"), goes("orange", "株洲"))
+    day.at("12:40", does("comment", "bo", "长沙", text="seen"))
+    day.at("13:00", goes("red", "株洲"))
+    day.at("13:04:59")
+    day.want(between("12:00", "13:04:59"), "an", "first")
+    day.at("13:05")
+    day.want(between("13:05", "13:05"), "bo", "unanswered", level="red")
+    day.at("14:01")
+    day.want(between("14:00", "14:01"), "an", "first", level="orange")
+    day.at("14:06")
+    day.want(between("14:04", "14:06"), "bo", "unanswered", level="orange")
 
 
 def test_what_is_over_by_the_morning_is_not_told() -> None:
