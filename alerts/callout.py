@@ -65,12 +65,16 @@ class Callout:
         rings = self.escalations.follow(change, lambda level: self._ladder(notify.get(level, ())), now_ms)
         told = self.rung(rings, now_ms)
         rung = {each.to for each in told}
+        is_over = change.what is What.RESOLVED
         for person in before.told if before is not None else ():
-            is_waiting = self.pages.is_held(person, incident.id)
-            if person in rung or (is_waiting and not self.pages.admit(person, incident.id, incident.level, now_ms)):
-                continue  # what is held back is told by the digest; a rise to red is not held back any longer
-            told += self._notifications(incident, reason, person, "")
-        if change.what is What.RESOLVED:
+            if self.pages.is_held(person, incident.id):
+                # It is told by the digest, unless it is over; a rise to red is not held back any longer.
+                is_told = not is_over and self.pages.admit(person, incident.id, incident.level, now_ms)
+            else:
+                is_told = person not in rung
+            if is_told:
+                told += self._notifications(incident, reason, person, "")
+        if is_over:
             self.pages.forget(incident.id)
         return told
 

@@ -91,6 +91,15 @@ def test_past_the_budget_a_digest_follows_when_there_is_room_again() -> None:
     assert len(digest.also) == 1
 
 
+def test_who_was_not_told_of_it_is_not_told_its_end_either() -> None:
+    day = Timeline(crew=crew(Person(id="an", pages_max=1, pages_within_ms=60_000)))
+    day.at("10:00:00", goes("orange", "长沙"))
+    day.at("10:00:10", goes("orange", "株洲"))
+    day.at("10:00:20", goes("green", "株洲"))
+    day.at("10:03")
+    day.want(between("10:00", "10:03"), "an", "first")
+
+
 def test_a_red_is_paged_past_any_budget() -> None:
     day = Timeline(crew=crew(Person(id="an", pages_max=1)))
     for number, region in enumerate(["长沙", "株洲", "湘潭"]):
