@@ -164,3 +164,21 @@ def test_where_the_desk_is_elsewhere_it_says_that_it_was_accepted(worker: Worker
     done = run("incidents", "resolve", "inc-1", "--by", "an")
     assert done.exit_code == 0
     assert "accepted" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("web: {operators: {an: {token_file: t, rol: operator}}}", 'unknown key "rol": did you mean "role"?'),
+        ("web: {operators: {an: {token_file: t, role: boss}}}", "must be viewer, operator or approver"),
+        ("web: {operators: {an: {role: viewer}}}", "web.operators.an.token_file: is missing"),
+        ("web: {operators: {an: {token_file: no-such}}}", "no-such: the secret cannot be read"),
+        ("people: no-such.yaml", "no-such.yaml:1:1: (file): cannot be read"),
+    ],
+)
+def test_a_worker_says_what_is_wrong_with_operators_and_people(tmp_path: Path, text: str, said: str) -> None:
+    path = tmp_path / "tocsin.yaml"
+    path.write_text(text, encoding="utf-8")
+    done = run("worker", "--settings", str(path))
+    assert (done.exit_code, len(done.stderr.splitlines())) == (2, 1), done.stderr
+    assert said in done.stderr
