@@ -8,12 +8,13 @@ from hashlib import blake2b
 from typing import Any
 
 from alerts.duty import Roster
-from alerts.escalation import EscalationBook, Ring
+from alerts.escalation import EscalationBook
 from alerts.incidents import Incident, IncidentBook, IncidentChange, What
 from alerts.ladders import PREFIX, Ladder
 from alerts.notifications import Notification, Reason
 from alerts.paging import PageBook
 from alerts.records import AlertRecord
+from alerts.waiting import Ring
 from detectors.rules import LEVEL_CODE
 
 Action = Callable[[AlertRecord], dict[str, str]]
