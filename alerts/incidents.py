@@ -35,16 +35,23 @@ class What(StrEnum):
     LOWERED = "lowered"
     RESOLVED = "resolved"
     ACKNOWLEDGED = "acknowledged"
+    RELEASED = "released"  # nobody has it any more
+    PROMISED = "promised"
+    COMMENTED = "commented"
+    ESCALATED = "escalated"  # the next rung was rung
+    ACCEPTED = "accepted"  # the customer accepts
+    REOPENED = "reopened"  # ended by hand, and worse since
 
 
 class Entry(msgspec.Struct, frozen=True):
-    """One line of an incident's timeline. `by` names the person, where there was one."""
+    """One line of an incident's timeline. `by` names the person (or rung), where there was one; `text` is theirs."""
 
     time_ms: int
     what: What
     level: str
     value: float | None = None
     by: str = ""
+    text: str = ""
 
 
 class Incident(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,6 +73,7 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
     seen: tuple[str, ...]
     revision: int = 1
     acknowledged_by: str = ""
+    resolved_by: str = ""  # by whom, where it was ended by hand
     timeline: tuple[Entry, ...] = ()
     timeline_dropped: int = 0
 
@@ -124,6 +132,7 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
                     "level": entry.level,
                     "value": entry.value,
                     "by": entry.by,
+                    "text": entry.text,
                 }
                 for entry in self.timeline
             ],
@@ -185,7 +194,10 @@ class IncidentBook:
 
     def apply(self, record: AlertRecord) -> IncidentChange | None:
         """Count a record in. Return what changed, or None if it was known or has nothing to end."""
-        if record.incident in self._resolved or record.incident in self._forgotten:
+        over = self._resolved.get(record.incident)
+        if over is not None and _is_worse_than_ended(record, over):
+            return self._reopen(over, record)
+        if over is not None or record.incident in self._forgotten:
             return None
         known = self._firing.get(record.incident)
         if known is None:
@@ -206,6 +218,36 @@ class IncidentBook:
         entry = Entry(at_ms, What.ACKNOWLEDGED, known.level, known.value, by)
         taken = replace(_noted(known, entry), state=IncidentState.ACKNOWLEDGED, acknowledged_by=by)
         return self._keep(What.ACKNOWLEDGED, taken)
+
+    def release(self, incident_id: str, *, by: str, at_ms: int) -> Incident | None:
+        """Note that nobody has an incident any more; `by` is who had it."""
+        known = self._firing.get(incident_id)
+        if known is None or not known.acknowledged_by:
+            return None
+        entry = Entry(at_ms, What.RELEASED, known.level, known.value, by)
+        free = replace(_noted(known, entry), state=IncidentState.OPEN, acknowledged_by="")
+        self._firing[incident_id] = free
+        return free
+
+    def note(self, incident_id: str, what: What, *, by: str, at_ms: int, text: str = "") -> Incident | None:
+        """Add a line to an incident's timeline. Return None if it is not kept any more."""
+        known = self.get(incident_id)
+        if known is None:
+            return None
+        noted = _noted(known, Entry(at_ms, what, known.level, known.value, by, text))
+        (self._firing if known.is_firing else self._resolved)[incident_id] = noted
+        return noted
+
+    def end(self, incident_id: str, *, by: str, at_ms: int, text: str = "") -> IncidentChange | None:
+        """Resolve an incident by hand. If its alert gets worse than it was then, it opens again."""
+        known = self._firing.get(incident_id)
+        if known is None:
+            return None
+        ended = _noted(known, Entry(at_ms, What.RESOLVED, known.level, known.value, by, text))
+        state = IncidentState.RESOLVED
+        return self._resolve(
+            replace(ended, state=state, resolved_by=by, resolved_ms=at_ms, revision=known.revision + 1)
+        )
 
     def dump(self) -> Any:
         """Give the whole book as plain data."""
@@ -233,6 +275,13 @@ class IncidentBook:
         self._firing[incident.id] = incident
         return IncidentChange(what, incident)
 
+    def _reopen(self, over: Incident, record: AlertRecord) -> IncidentChange:
+        del self._resolved[over.id]
+        self._resolved_counts[over.peak_level] -= 1
+        open_again = replace(over, state=IncidentState.OPEN, resolved_by="", resolved_ms=None, acknowledged_by="")
+        noted = _noted(open_again, Entry(record.time_ms, What.REOPENED, record.level, record.value))
+        return self._keep(What.RAISED, _moved(noted, record, What.RAISED))
+
     def _resolve(self, incident: Incident) -> IncidentChange:
         del self._firing[incident.id]
         self._resolved[incident.id] = incident
@@ -244,6 +293,12 @@ class IncidentBook:
         if len(self._forgotten) > self._forgotten_len_max:
             del self._forgotten[next(iter(self._forgotten))]
         return IncidentChange(What.RESOLVED, incident)
+
+
+def _is_worse_than_ended(record: AlertRecord, over: Incident) -> bool:
+    """Say whether what was ended by hand has got worse since: a red is not hidden by an end that never saw it."""
+    is_news = over.resolved_by != "" and record.time_ms > over.updated_ms
+    return is_news and LEVEL_CODE[record.level] > LEVEL_CODE[over.level]
 
 
 def _opened(record: AlertRecord) -> Incident:

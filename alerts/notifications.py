@@ -24,21 +24,39 @@ class Reason(StrEnum):
     LOWERED = "lowered"
     RESOLVED = "resolved"
     REPEAT = "repeat"  # nothing is new: what fires is said again to a receiver that would forget it
+    UNANSWERED = "unanswered"  # who was told before did not acknowledge in time
+    EXPIRED = "expired"  # an acknowledgement came to its end
+    RETURNED = "returned"  # whoever had it gave it back
+    UNSOLVED = "unsolved"  # promised, and not solved in half an hour
+    BROKEN = "broken"  # a promise was not kept
+    UNACCEPTED = "unaccepted"  # a promise was broken, and the customer has not accepted yet
+    DIGEST = "digest"  # what was held back, told as one
 
 
 class Notification(msgspec.Struct, frozen=True):
-    """One change of one alert for one channel. `revision` numbers the changes of its incident from 1."""
+    """One change of one alert for one channel. `revision` numbers the changes of its incident from 1.
+
+    `to` names the person or role that is rung, where it is not for all who hear the channel; `telling` then tells one
+    ring from another. `also` are the others that a digest tells of.
+    """
 
     channel: str
     reason: Reason
     revision: int
     record: AlertRecord
     action: dict[str, str]
+    to: str = ""
+    telling: str = ""
+    also: tuple[AlertRecord, ...] = ()
 
     @property
     def idempotency_key(self) -> str:
         """Name this telling: the same change told to the same channel again has the same key."""
-        telling = (self.record.alert, self.record.level, self.record.time, self.channel)
+        telling: tuple[str, ...] = (self.record.alert, self.record.level, self.record.time, self.channel)
+        if self.reason is Reason.RESOLVED and self.record.level != "green":
+            telling = (*telling, "by hand")  # the alert itself has not changed
+        if self.to:
+            telling = (*telling, self.to) if not self.telling else (self.telling, self.channel, self.to)
         return blake2b("\0".join(telling).encode(), digest_size=16).hexdigest()
 
 
@@ -86,6 +104,13 @@ _REASON_WORDS: dict[Reason, dict[Language, str]] = {
     Reason.LOWERED: {"en": "lowered", "zh": "降级"},
     Reason.RESOLVED: {"en": "resolved", "zh": "解除"},
     Reason.REPEAT: {"en": "still", "zh": "持续"},
+    Reason.UNANSWERED: {"en": "nobody has answered", "zh": "无人应答"},
+    Reason.EXPIRED: {"en": "acknowledgement expired", "zh": "确认已到期"},
+    Reason.RETURNED: {"en": "given back", "zh": "已退回"},
+    Reason.UNSOLVED: {"en": "promised, not solved yet", "zh": "已承诺，未解决"},
+    Reason.BROKEN: {"en": "promise broken", "zh": "承诺未兑现"},
+    Reason.UNACCEPTED: {"en": "customer has not accepted yet", "zh": "客户尚未认可"},
+    Reason.DIGEST: {"en": "held back until now", "zh": "汇总"},
 }
 _FIRING: dict[Language, str] = {
     "en": "{summary} · threshold {threshold} · since {since}",
@@ -99,6 +124,7 @@ _NO_DATA: dict[Language, str] = {
     "en": "no data any more · after {lasted}, since {since}",
     "zh": "已无数据 · 历时 {lasted}，始于 {since}",
 }
+_MORE: dict[Language, str] = {"en": "and {count} more", "zh": "另有 {count} 起"}
 
 
 def one_line(notification: Notification, zone: tzinfo, language: Language) -> str:
@@ -125,6 +151,8 @@ def one_line(notification: Notification, zone: tzinfo, language: Language) -> st
         record.title[language],
         *([] if where_said else where),
         fill(template, words.get),
+        *([_MORE[language].format(count=len(notification.also))] if notification.also else []),
         *([f"→ {action}"] if action else []),
+        *([f"@{clean(notification.to)}"] if notification.to else []),
     ]
     return " · ".join(parts)

@@ -9,6 +9,7 @@ from detectors.hours import holds_at
 from detectors.rules import Rule
 
 _MINUTE_MS = 60_000
+_MOVES = (What.OPENED, What.RAISED, What.LOWERED, What.RESOLVED)
 
 
 class QuietHours:
@@ -47,7 +48,7 @@ class QuietHours:
         if incident is not None and rule is not None and _is_quiet(rule, incident, now_ms):
             return None
         told = self._told.pop(id_)
-        return None if incident is None else _as_what(incident, incident.timeline[-1].what, told=told)
+        return None if incident is None else _as_what(incident, _newest_move(incident), told=told)
 
     def dump(self) -> dict[str, bool]:
         """Give what waits as plain data."""
@@ -63,6 +64,11 @@ class QuietHours:
 def _is_quiet(rule: Rule, incident: Incident, time_ms: int) -> bool:
     """Whoever was told red hears how it goes on, whatever the hour."""
     return bool(rule.quiet) and "red" not in incident.seen and holds_at(rule.quiet, rule.almanac, time_ms)
+
+
+def _newest_move(incident: Incident) -> What:
+    """Say what the alert did last; the timeline holds what people did, too."""
+    return next(entry.what for entry in reversed(incident.timeline) if entry.what in _MOVES)
 
 
 def _as_what(incident: Incident, what: What, *, told: bool) -> What | None:

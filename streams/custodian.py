@@ -198,6 +198,7 @@ class Custodian:
             async with held.lock:
                 held.listen(time.monotonic())
                 await self._let(held, partial(held.stage.beat, self._clock()))
+                held.beaten()
                 if held.resting and held.appetite(self._clock()) != 0:
                     held.resting = False
                     held.sought_s = time.monotonic()  # what was under way before it rested may still arrive

@@ -1,21 +1,29 @@
-"""The stage of `tocsin.alerts`: records in; incidents, notifications and notices out.
+"""The stage of `tocsin.commands`, the desk's log: alert records and people's commands in, all that follows out.
 
-The topic has one partition, so there is one desk, and any worker can take it over with its state.
+The topic has one partition, so there is one desk, and any worker can take it over with its state. What comes first
+comes first for every desk: time, too, goes by the entries, and by the beat between them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from hashlib import sha256
 from typing import Protocol
 
-from alerts.desk import Desk
+from alerts.audit import AuditRecord
+from alerts.commands import Command, decode_command
+from alerts.desk import Desk, Effect
 from alerts.incidents import IncidentChange
 from alerts.notices import NoticeChange
 from alerts.notifications import Notification
-from alerts.records import AlertRecord, decode
+from alerts.records import AlertRecord
+from streams.deadletters import DeadLetter
 from streams.pack import pack, unpack
 from streams.stage import Chunk, Outgoing
-from streams.topics import NOTICES
+from streams.topics import AUDIT, DEADLETTERS, NOTICES
+
+_RAW_BYTES_MAX = 65_536
+_DETAIL_CHARS_MAX = 300
 
 
 class Listener(Protocol):
@@ -35,29 +43,35 @@ class DeskStage:
         self.desk = desk
         self._offer = offer
         self._listener = listener
+        self._moved = False
 
     def feed(self, chunk: Chunk, now_ms: int) -> list[Outgoing]:
-        """Count alert records in. A record that is not one of ours ends the worker: nobody else writes there."""
+        """Let the desk act on entries, in their order. What is no entry goes to the dead letters: anybody may write."""
         out: list[Outgoing] = []
-        for value in chunk.values:
+        for offset, value in zip(chunk.offsets, chunk.values, strict=True):
             if value is None:
                 continue
-            record = decode(value)
-            for effect in self.desk.handle(record, now_ms):
-                if isinstance(effect, IncidentChange):
-                    self._listener.alert(record)
-                elif isinstance(effect, NoticeChange):
-                    self._listener.notice(effect)
-                    out.append(Outgoing(NOTICES, effect.encode(), effect.notice.id.encode()))
-                else:
-                    self._offer(effect)
+            try:
+                command = decode_command(value)
+            except ValueError as error:
+                out.append(_dead_letter(chunk, offset, value, str(error), now_ms))
+                continue
+            at_ms = min(command.time_ms, now_ms)  # a clock that is ahead must not ring before its time
+            out += self._send(self.desk.beat(at_ms))
+            out += self._send(self._act(command, at_ms))
         return out
 
     def beat(self, now_ms: int) -> list[Outgoing]:
-        """Tell what waited for the end of quiet hours."""
-        for notification in self.desk.beat(now_ms):
-            self._offer(notification)
-        return []
+        """Ring who is to be rung by now, and tell what waited."""
+        before = self.desk.callout.steps
+        rings = self.desk.beat(now_ms)
+        self._moved |= bool(rings) or self.desk.callout.steps != before
+        return self._send(rings)
+
+    def moved(self) -> bool:
+        """Say whether somebody was rung, or lost an incident, since this was last asked: no record tells of it."""
+        moved, self._moved = self._moved, False
+        return moved
 
     def take_desk(self, desk: Desk) -> None:
         """Decide by another desk, made for other rules, from now on; what is known stays known."""
@@ -71,3 +85,41 @@ class DeskStage:
     def load(self, blob: bytes) -> None:
         """Take up what `dump` wrote."""
         self.desk.load(unpack(blob))
+
+    def _act(self, command: Command, at_ms: int) -> Iterable[Effect]:
+        if command.record is not None:
+            return self.desk.handle(command.record, at_ms)
+        return self.desk.order(command, at_ms)
+
+    def _send(self, effects: Iterable[Effect]) -> list[Outgoing]:
+        out: list[Outgoing] = []
+        for effect in effects:
+            if isinstance(effect, IncidentChange):
+                if effect.incident.resolved_by:
+                    continue  # ended by hand: no level has changed
+                self._listener.alert(effect.incident.record)
+            elif isinstance(effect, NoticeChange):
+                self._listener.notice(effect)
+                out.append(Outgoing(NOTICES, effect.encode(), effect.notice.id.encode()))
+            elif isinstance(effect, AuditRecord):
+                out.append(Outgoing(AUDIT, effect.encode(), effect.command.encode()))
+            else:
+                self._offer(effect)
+        return out
+
+
+def _dead_letter(chunk: Chunk, offset: int, value: bytes, detail: str, now_ms: int) -> Outgoing:
+    letter = DeadLetter(
+        stream="commands",
+        topic=chunk.topic,
+        partition=chunk.partition,
+        offset=offset,
+        part=0,
+        reason="bad-value",
+        detail=detail[:_DETAIL_CHARS_MAX],
+        raw=value[:_RAW_BYTES_MAX],
+        size=len(value),
+        sha256=sha256(value).hexdigest(),
+        arrived_ms=now_ms,
+    )
+    return Outgoing(DEADLETTERS, letter.to_json(), letter.key.encode())

@@ -155,6 +155,7 @@ class Overview:
                 "title": incident.title,
                 "summary": incident.record.summary,
                 "action": stage.desk.action_of(incident.record),
+                "owner": incident.acknowledged_by,
                 "since": format_time(incident.opened_ms),
                 "updated": format_time(incident.updated_ms),
                 "value": incident.value,

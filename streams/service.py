@@ -7,7 +7,7 @@ import contextlib
 import random
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 from prometheus_client import CollectorRegistry
 
+from alerts.commands import Command
 from alerts.desk import Desk, Routing
 from alerts.dispatch import Dispatcher, Surroundings
 from alerts.notices import NoticeChange
@@ -27,6 +28,7 @@ from alerts.senders.webhook import WebhookSender
 from detectors.rules import Rule
 from streams.access import access_of
 from streams.breaker import BreakerLimits
+from streams.commandlog import add_commands
 from streams.desk_stage import DeskStage, Listener
 from streams.feed import Feed
 from streams.handling import HandlingCollector
@@ -34,17 +36,19 @@ from streams.host import Host
 from streams.hosting import HostSettings, Wiring
 from streams.judge_stage import JudgeStage
 from streams.metrics import Metrics
+from streams.note_stage import NoteStage
 from streams.orders import add_orders
 from streams.overview import Overview, Rates, SeriesLevels
+from streams.peoplefile import read_crew
 from streams.readiness import unready
 from streams.reloading import Reload, Reloader
 from streams.settings import AlertmanagerChannel, Settings, SettingsError, WebhookChannel, secret_of
 from streams.site import SHIPPED, Site
 from streams.source_stage import Place, SourceStage, Ways
-from streams.stage import Stage
-from streams.topics import ALERTS, PARTIALS, Topic, plan, stream_topic
+from streams.stage import Outgoing, Stage
+from streams.topics import ALERTS, COMMANDS, PARTIALS, Topic, plan, stream_topic
 from streams.version import VERSION
-from streams.web import Door, make_app, serve
+from streams.web import Caller, Door, make_app, serve
 
 _REFRESH_S = 1.0
 _SAY_AGAIN_S = 60.0
@@ -91,6 +95,7 @@ class Service:
         self.metrics.show_targets(lambda: self.rules)
         self.listeners = Listeners(Feed())
         self._zone = ZoneInfo(settings.zone)
+        self._crew = self._next_crew = read_crew(settings.people, settings.zone, settings.channels)
         self._routing = Routing(channels=tuple(settings.channels), receivers=settings.receivers)
         try:
             self._desk()  # a rule that names a notice nobody wrote is told now, not with the first alert
@@ -98,7 +103,8 @@ class Service:
             raise SettingsError(str(error)) from error
         self._senders = {name: self._sender(name) for name in settings.channels}
         token_file = settings.web.token_file
-        self._door = Door(secret_of(token_file) if token_file else None, settings.web.hosts)
+        callers = [Caller(name, one.role, secret_of(one.token_file)) for name, one in settings.web.operators.items()]
+        self._door = Door(secret_of(token_file) if token_file else None, settings.web.hosts, tuple(callers))
         self._dispatcher: Dispatcher | None = None
         self._reloader = Reloader(settings.rules, self, _wall_ms, site)
         self.host = Host(
@@ -130,6 +136,7 @@ class Service:
         self._on_ready = on_ready
         app = make_app(self.overview, self.metrics.registry, self.listeners.feed, self, self._door)
         add_orders(app, self)
+        add_commands(app, self, self._clock)
         server = await serve(app, self.settings.web.host, self.settings.web.port)
         self.url = f"http://{self.settings.web.host}:{server.port}"
         surroundings = Surroundings(now_ms=_wall_ms, chance=random.Random())
@@ -165,14 +172,16 @@ class Service:
             if stream not in self.streams
         ]
         try:
+            self._next_crew = read_crew(self.settings.people, self.settings.zone, self.settings.channels)
             self._desk(rules)
         except ValueError as error:
-            said.append(str(error))
+            said += str(error).splitlines()
         return said
 
     def take_rules(self, rules: Sequence[Rule]) -> None:
         """Work by these rules from now on. Every stage takes them at once: no record comes in between."""
         self.rules = rules
+        self._crew = self._next_crew
         self.overview.take_rules(rules)
         self.overview.take_desk(self._desk)
 
@@ -188,6 +197,25 @@ class Service:
             "waiting": sorted(self.overview.waiting()),
             "last_reload": None if last is None else last.as_data(),
         }
+
+    # Commands of people.
+
+    async def enter(self, command: Command) -> None:
+        """Put a command into the desk's log, wherever the desk is; raise aiokafka's `KafkaError` if it is not safe."""
+        await self.host.publish(Outgoing(COMMANDS, command.encode(), command.command.encode()))
+
+    def outcome(self, command: str) -> str | None:
+        """Say what came of a command, if the desk is here and knows it."""
+        return next((told for stage in self.overview.desks if (told := stage.desk.outcome(command))), None)
+
+    def incident(self, incident: str) -> Mapping[str, Any] | None:
+        """Tell all of an incident, if the desk is here and keeps it."""
+        for stage in self.overview.desks:
+            known = stage.desk.incidents.get(incident)
+            if known is not None:
+                followed = stage.desk.callout.escalations.get(incident)
+                return {**known.as_data(), "escalation": None if followed is None else followed.as_data()}
+        return None
 
     def release(self, stream: str) -> int:
         """Read partitions of a stream on at full speed though next to nothing is usable; return how many."""
@@ -215,12 +243,16 @@ class Service:
             return self.overview.keep(PARTIALS, partition, stage)
 
         def desk(partition: int, partitions: int) -> Stage:  # noqa: ARG001  the topic has one partition
-            return self.overview.keep(ALERTS, partition, DeskStage(self._desk(), self._offer, self.listeners))
+            return self.overview.keep(COMMANDS, partition, DeskStage(self._desk(), self._offer, self.listeners))
 
-        return [*map(source, self.streams), Wiring(PARTIALS, judge), Wiring(ALERTS, desk)]
+        def note(partition: int, partitions: int) -> Stage:  # noqa: ARG001  it keeps nothing
+            return NoteStage()
+
+        return [*map(source, self.streams), Wiring(PARTIALS, judge), Wiring(ALERTS, note), Wiring(COMMANDS, desk)]
 
     def _desk(self, rules: Sequence[Rule] | None = None) -> Desk:
-        return Desk(self.rules if rules is None else rules, self._zone, self._routing, english=self.site.english)
+        chosen = self.rules if rules is None else rules
+        return Desk(chosen, self._zone, self._routing, english=self.site.english, crew=self._crew)
 
     def _offer(self, notification: Notification) -> bool:
         assert self._dispatcher is not None

@@ -112,12 +112,20 @@ class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class Operator(_Part):
+    """Somebody who gives commands: known by a token of their own."""
+
+    token_file: Path
+    role: Literal["viewer", "operator", "approver"] = "operator"  # approver: customer notices too
+
+
 class Web(_Part):
     """Where the page, the metrics and the API are served."""
 
     host: str = "127.0.0.1"
     port: int = Field(default=8010, ge=0, le=_PORT_MAX)  # 0 takes a free one
     token_file: Path | None = None  # asked for where the address is open to other machines
+    operators: Mapping[str, Operator] = {}  # who may give commands; none named: whoever has the token, by any name
     hosts: tuple[str, ...] = ()  # names under which the page may be asked for besides loopback
 
 
@@ -191,6 +199,7 @@ class Settings(BaseSettings):
     holidays: Annotated[tuple[Holiday, ...], BeforeValidator(_names), NoDecode] = ("china",)
     lang: Literal["zh", "en"] = "zh"
     web: Web = Web()
+    people: Path | None = None  # ladders, roles, rotas, who hears by what
     channels: Mapping[str, Channel] = {"console": ConsoleChannel(type="console")}
     receivers: Mapping[str, tuple[str, ...]] = {}  # receiver of a rule's `notify` → channels; not named: all
 

@@ -15,7 +15,7 @@ from detectors.places import Path as DataPath
 from detectors.places import Problem, describe, quoted, suggest
 from detectors.vocabulary import STREAMS
 from streams.security import Security
-from streams.settings import CHANNELS, Breaker, Settings, SettingsError, Web, WrongPartError
+from streams.settings import CHANNELS, Breaker, Operator, Settings, SettingsError, Web, WrongPartError
 from streams.yamlfile import YamlFile, path_text, read_yaml
 
 if TYPE_CHECKING:
@@ -105,6 +105,8 @@ def _problem(details: ErrorDetails) -> Problem:
     """Say in our words what is wrong, and where."""
     path, at_key = details["loc"], details["loc"][-1:] == ("[key]",)
     parts: Collection[str] = _PARTS.get(path[0], Settings).model_fields
+    if path[:2] == ("web", "operators") and len(path) > 3:
+        parts = Operator.model_fields
     if path[0] == "channels" and len(path) > 2:  # a channel's type stands in the path
         parts = CHANNELS[str(path[2])].model_fields
         path = (*path[:2], *path[3:])

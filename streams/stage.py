@@ -78,6 +78,14 @@ class Attentive(Protocol):
 
 
 @runtime_checkable
+class Restless(Protocol):
+    """A stage whose state may change by time alone, without a record that leaves it."""
+
+    def moved(self) -> bool:
+        """Say whether a beat has changed the state since this was last asked."""
+
+
+@runtime_checkable
 class Choosy(Protocol):
     """A stage that does not always take all there is: what it leaves stays in the log and is read again later."""
 

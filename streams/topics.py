@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 PREFIX = "tocsin"
 PARTIALS = f"{PREFIX}.partials"
 ALERTS = f"{PREFIX}.alerts"
+COMMANDS = f"{PREFIX}.commands"
+AUDIT = f"{PREFIX}.audit"
 DEADLETTERS = f"{PREFIX}.deadletters"
 LATE_EVENTS = f"{PREFIX}.late"
 SNAPSHOTS = f"{PREFIX}.snapshots"
@@ -83,6 +85,8 @@ def plan(streams: Iterable[str], *, stream_partitions: int, judge_partitions: in
         *(Topic(stream_topic(stream), stream_partitions) for stream in streams),
         Topic(PARTIALS, judge_partitions, {"retention.ms": str(2 * _DAY_MS)}, exact=True),
         Topic(ALERTS, 1, kept_for_days, exact=True),
+        Topic(COMMANDS, 1, kept_for_days, exact=True),
+        Topic(AUDIT, 1, {"retention.ms": "-1"}, exact=True),  # who did what: for ever
         Topic(DEADLETTERS, 1, kept_for_days),
         Topic(LATE_EVENTS, 1, kept_for_days),
         Topic(NOTICES, 1, kept_for_days, exact=True),

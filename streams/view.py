@@ -21,6 +21,7 @@ class IncidentRow(TypedDict):
     title: Texts
     summary: Texts
     action: Texts
+    owner: str  # who has taken it on; nobody: empty
     since: str
     updated: str
     value: float | None

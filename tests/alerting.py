@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
+from alerts.commands import note_of
 from alerts.dispatch import Outcome
 from alerts.notifications import Delivery, Notification, Reason, Result
 from alerts.records import AlertRecord, alert_record
@@ -66,6 +67,11 @@ def history(levels: Sequence[str], *, region: str = "长沙", started_ms: int = 
         record(level, was, minute=minute, key=(region, "network"), started_ms=started_ms)
         for minute, (was, level) in enumerate(zip(["green", *levels], levels, strict=False))
     ]
+
+
+def entry(told: AlertRecord, at_ms: int | None = None) -> bytes:
+    """Write a record as it lies in the desk's log, accepted at a time: by default that of the record."""
+    return note_of(told, told.time_ms if at_ms is None else at_ms).encode()
 
 
 def notification(

@@ -104,6 +104,29 @@ async def test_without_a_snapshot_the_log_is_read_from_its_start() -> None:
     assert (keeper.tally.rebuilds, keeper.tally.restores, keeper.tally.missing) == (1, 0, 0)
 
 
+async def test_a_state_that_time_alone_has_changed_is_written_down() -> None:
+    class Waking(CountingStage):
+        rung = False
+
+        def beat(self, now_ms: int) -> list[Outgoing]:  # noqa: ARG002
+            self.rung = True
+            return []
+
+        def moved(self) -> bool:
+            return self.rung
+
+    kafka = Kafka(end=0)
+    anything = cast("Any", kafka)
+    wiring = Wiring(PLACE.topic, lambda partition, partitions: Waking("said", partition, partitions))
+    keeper = Custodian([wiring], Links(anything, anything, anything), kafka, clock=lambda: 0)
+    await keeper.restore([PLACE])
+    await keeper.write_snapshots()
+    assert kafka.written == []
+    await keeper.beat()
+    await keeper.write_snapshots()
+    assert len(kafka.written) == 1
+
+
 async def test_state_and_offset_come_back_together() -> None:
     kafka = Kafka(end=9)
     keeper = await restored(kafka)

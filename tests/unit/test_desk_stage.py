@@ -10,14 +10,14 @@ import pytest
 from alerts.desk import Desk, Routing
 from alerts.notices import NoticeChange
 from alerts.notifications import Notification
-from alerts.records import AlertRecord, encode
+from alerts.records import AlertRecord
 from streams.desk_stage import DeskStage
 from streams.stage import Outgoing
 from streams.topics import NOTICES
-from tests.alerting import CHINA, START_MS, SURGE, history
+from tests.alerting import CHINA, START_MS, SURGE, entry, history
 from tests.staging import chunk
 
-LOG = [encode(record) for record in history(["yellow", "orange", "red", "orange", "green"])]
+LOG = [entry(record) for record in history(["yellow", "orange", "red", "orange", "green"])]
 
 
 @dataclass
@@ -41,7 +41,7 @@ class Ear:
 def test_a_record_becomes_an_incident_a_notification_and_a_notice() -> None:
     ear = Ear()
     stage = ear.stage()
-    out = stage.feed(chunk(*LOG, topic="tocsin.alerts"), START_MS)
+    out = stage.feed(chunk(*LOG, topic="tocsin.commands"), START_MS)
     assert [record.level for record in ear.alerts] == ["yellow", "orange", "red", "orange", "green"]
     assert [each.reason.value for each in ear.offered] == ["first", "raised", "raised", "lowered", "resolved"]
     assert [change.notice.state.value for change in ear.notices] == ["draft", "draft", "withdrawn"]
@@ -73,10 +73,31 @@ def test_a_tombstone_says_nothing() -> None:
     assert ear == Ear()
 
 
-@pytest.mark.parametrize("value", [b"rubbish", b"{}", b'{"alert": 1}'])
-def test_a_record_of_somebody_else_ends_the_worker(value: bytes) -> None:
-    with pytest.raises(ValueError, match=r"."):
-        Ear().stage().feed(chunk(value), START_MS)
+@pytest.mark.parametrize(
+    "value",
+    [
+        pytest.param(b"rubbish", id="not JSON"),
+        pytest.param(b"{}", id="nothing in it"),
+        pytest.param(b"[" * 5_000, id="too deep"),
+        pytest.param(b'{"command":"","time":"2026-03-01T00:00:00Z","by":"li","what":"ack"}', id="no id"),
+        pytest.param(b'{"command":"a","time":"2026-03-01T00:00:00","by":"li","what":"ack"}', id="no offset"),
+        pytest.param(b'{"command":"a","time":"2026-03-01T00:00:00Z","by":"li","what":"dance"}', id="no such verb"),
+        pytest.param(b'{"command":"a","time":"2026-03-01T00:00:00Z","by":"li","what":"alert"}', id="no record"),
+        pytest.param(b'{"command":"a","time":"2026-03-01T00:00:00Z","by":"\\n","what":"ack"}', id="no name"),
+    ],
+)
+def test_what_is_no_entry_is_a_dead_letter_and_harms_no_neighbour(value: bytes) -> None:
+    ear = Ear()
+    (letter, *rest) = ear.stage().feed(chunk(value, LOG[0], topic="tocsin.commands"), START_MS)
+    told = json.loads(letter.value)
+    assert (letter.topic, told["stream"], told["reason"], told["offset"]) == (
+        "tocsin.deadletters",
+        "commands",
+        "bad-value",
+        0,
+    )
+    assert told["detail"].startswith("not a command")
+    assert (len(ear.alerts), rest) == (1, [])
 
 
 @pytest.mark.parametrize("blob", [b"", b"\x90", b"\x82\xa9incidents\x90\xa7notices\x90"])
