@@ -13,14 +13,14 @@ from detectors.measures import read_measure
 from detectors.places import Place, Problem, describe, quoted
 from detectors.rules import Rule
 from detectors.vocabulary import STREAMS, Stream
-from detectors.wording import SPOKEN, read_notify, read_texts
+from detectors.wording import ROLES, SPOKEN, read_notify, read_texts
 
 VERSION = 1
 FILE_KEYS = ("version", "rules")
 REQUIRED = ("id", "title", "stream", "measure", "levels")
 RULE_KEYS = (
     *("id", "title", "stream", "where", "measure", "by", "window", "hop", "levels", "direction", "for", "clear"),
-    *("clear_for", "unknown_after", "min_events", "summary", "action", "notify", "notice"),
+    *("clear_for", "unknown_after", "min_events", "summary", "action", "notify", "notice", "role"),
 )
 
 Reader = Callable[[Place], object]
@@ -90,6 +90,7 @@ def _read_rule(place: Place, streams: Mapping[str, Stream]) -> Rule | None:
             "min_events": lambda part: read_min_events(part, measure.kind if measure else None),
             **dict.fromkeys(("title", "summary", "action"), lambda part: read_texts(part, spoken)),
             "notice": lambda part: part.text("the name of a notice template"),
+            "role": lambda part: part.choice(ROLES, "role"),
         },
     )
     levels = [level for level, _ in settings.get("levels", ())]

@@ -90,11 +90,12 @@ class Rule:
     action: Mapping[str, str] = field(default_factory=dict)
     notify: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     notice: str | None = None
+    role: str = ""  # cause, symptom or alone in its incident; empty: by its stream
 
     @cached_property
     def fingerprint(self) -> str:
         """Name the arithmetic of this rule: state and partials of another fingerprint are not its own."""
-        spoken = {"title", "summary", "action", "notify", "notice"}
+        spoken = {"title", "summary", "action", "notify", "notice", "role"}
         meaning = {name: value for name, value in asdict(self).items() if name not in spoken}
         text = json.dumps(meaning, default=lambda value: value.value, sort_keys=True, ensure_ascii=False)
         return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
