@@ -23,22 +23,52 @@ class Reason(StrEnum):
     RAISED = "raised"
     LOWERED = "lowered"
     RESOLVED = "resolved"
+    REOPENED = "reopened"  # it was told as over, or was muted, and fires
+    GREW = "grew"  # more turned red beside the red that was told
+    ENDING = "ending"  # what hides it is about to end
     REPEAT = "repeat"  # nothing is new: what fires is said again to a receiver that would forget it
 
 
+class Facts(msgspec.Struct, frozen=True, kw_only=True):
+    """What a page says of an incident besides its leading alert.
+
+    `firing` counts its alerts that are not over; `latest` is the alert that made the change, where another leads;
+    `newly_red` counts those that turned red since the last page, `red_names` names some,
+    in each language. `note` is a line of ours in
+    each language: why it is told again, or what ends.
+    """
+
+    firing: int = 1
+    users: float | None = None
+    cause: AlertRecord | None = None
+    is_unexplained: bool = False
+    is_flapping: bool = False
+    owner: str = ""
+    peak_level: str = ""
+    latest: AlertRecord | None = None
+    newly_red: int = 0
+    red_names: tuple[dict[str, str], ...] = ()
+    note: dict[str, str] = {}
+
+
 class Notification(msgspec.Struct, frozen=True):
-    """One change of one alert for one channel. `revision` numbers the changes of its incident from 1."""
+    """One change of one incident for one channel. `revision` numbers the changes of the incident from 1.
+
+    `record` is the alert that leads it, at the level that is told, with the id of the incident; `was` is the level told
+    before.
+    """
 
     channel: str
     reason: Reason
     revision: int
     record: AlertRecord
     action: dict[str, str]
+    facts: Facts = Facts()
 
     @property
     def idempotency_key(self) -> str:
         """Name this telling: the same change told to the same channel again has the same key."""
-        telling = (self.record.alert, self.record.level, self.record.time, self.channel)
+        telling = (self.record.incident, self.reason, self.record.level, self.record.time, self.channel)
         return blake2b("\0".join(telling).encode(), digest_size=16).hexdigest()
 
 
@@ -80,11 +110,14 @@ class Sender(Protocol):
         """Let go of connections. Safe to call twice."""
 
 
-_REASON_WORDS: dict[Reason, dict[Language, str]] = {
+REASON_WORDS: dict[Reason, dict[Language, str]] = {
     Reason.FIRST: {"en": "new", "zh": "新"},
     Reason.RAISED: {"en": "raised", "zh": "升级"},
     Reason.LOWERED: {"en": "lowered", "zh": "降级"},
     Reason.RESOLVED: {"en": "resolved", "zh": "解除"},
+    Reason.REOPENED: {"en": "again", "zh": "再次"},
+    Reason.GREW: {"en": "grew", "zh": "扩大"},
+    Reason.ENDING: {"en": "silence ends soon", "zh": "静默即将结束"},
     Reason.REPEAT: {"en": "still", "zh": "持续"},
 }
 _FIRING: dict[Language, str] = {
@@ -121,7 +154,7 @@ def one_line(notification: Notification, zone: tzinfo, language: Language) -> st
     }
     action = notification.action.get(language, "") if record.level != "green" else ""
     parts = [
-        f"{level_word(record.level)} {_REASON_WORDS[notification.reason][language]}",
+        f"{level_word(record.level)} {REASON_WORDS[notification.reason][language]}",
         record.title[language],
         *([] if where_said else where),
         fill(template, words.get),

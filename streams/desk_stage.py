@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from alerts.desk import Desk
+from msgspec.structs import replace
+
+from alerts.desk import Desk, Effect
 from alerts.incidents import IncidentChange
 from alerts.notices import NoticeChange
 from alerts.notifications import Notification
@@ -43,19 +45,26 @@ class DeskStage:
             if value is None:
                 continue
             record = decode(value)
-            for effect in self.desk.handle(record, now_ms):
-                if isinstance(effect, IncidentChange):
-                    self._listener.alert(record)
-                elif isinstance(effect, NoticeChange):
-                    self._listener.notice(effect)
-                    out.append(Outgoing(NOTICES, effect.encode(), effect.notice.id.encode()))
-                else:
-                    self._offer(effect)
+            effects = self.desk.handle(record, now_ms)
+            own = next((each for each in effects if isinstance(each, IncidentChange) and each.takes(record)), None)
+            if own is not None:  # the alert may have joined an incident that another opened
+                self._listener.alert(replace(record, incident=own.incident.id))
+            out += self._hand_on(effects)
         return out
 
-    def beat(self, now_ms: int) -> list[Outgoing]:  # noqa: ARG002  the shape of a stage
-        """Nothing yet: deadlines come with the full desk."""
-        return []
+    def beat(self, now_ms: int) -> list[Outgoing]:
+        """Hand on what time alone brings."""
+        return self._hand_on(self.desk.beat(now_ms))
+
+    def _hand_on(self, effects: list[Effect]) -> list[Outgoing]:
+        out: list[Outgoing] = []
+        for effect in effects:
+            if isinstance(effect, NoticeChange):
+                self._listener.notice(effect)
+                out.append(Outgoing(NOTICES, effect.encode(), effect.notice.id.encode()))
+            elif isinstance(effect, Notification):
+                self._offer(effect)
+        return out
 
     def take_desk(self, desk: Desk) -> None:
         """Decide by another desk, made for other rules, from now on; what is known stays known."""
