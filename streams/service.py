@@ -15,11 +15,12 @@ from zoneinfo import ZoneInfo
 import msgspec
 from prometheus_client import CollectorRegistry
 
-from alerts.desk import Desk, Routing
+from alerts.desk import Desk, Site
 from alerts.dispatch import Dispatcher, Surroundings
 from alerts.notices import NoticeChange
 from alerts.notifications import Notification, Sender
 from alerts.records import AlertRecord
+from alerts.routing import Routing
 from alerts.senders.alertmanager import AlertmanagerSender
 from alerts.senders.console import ConsoleSender
 from alerts.senders.poster import Reach
@@ -44,6 +45,7 @@ from streams.stage import Stage
 from streams.topics import ALERTS, PARTIALS, Topic, plan, stream_topic
 from streams.version import VERSION
 from streams.web import Door, make_app, serve
+from streams.windowfile import windows_of
 
 _REFRESH_S = 1.0
 _SAY_AGAIN_S = 60.0
@@ -86,6 +88,7 @@ class Service:
         self.listeners = Listeners(Feed())
         self._zone = ZoneInfo(settings.zone)
         self._routing = Routing(channels=tuple(settings.channels), receivers=settings.receivers)
+        self._site = Site(windows=windows_of(settings.windows, self._zone))
         try:
             self._desk()  # a rule that names a notice nobody wrote is told now, not with the first alert
         except ValueError as error:
@@ -212,7 +215,7 @@ class Service:
         return [*map(source, self.streams), Wiring(PARTIALS, judge), Wiring(ALERTS, desk)]
 
     def _desk(self, rules: Sequence[Rule] | None = None) -> Desk:
-        return Desk(self.rules if rules is None else rules, self._zone, self._routing)
+        return Desk(self.rules if rules is None else rules, self._zone, self._routing, site=self._site)
 
     def _offer(self, notification: Notification) -> bool:
         assert self._dispatcher is not None

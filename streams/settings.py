@@ -166,6 +166,7 @@ class Settings(BaseSettings):
     lang: Literal["zh", "en"] = "zh"
     web: Web = Web()
     channels: Mapping[str, Channel] = {"console": ConsoleChannel(type="console")}
+    windows: Path | None = None  # maintenance windows, in a file of their own
     receivers: Mapping[str, tuple[str, ...]] = {}  # receiver of a rule's `notify` → channels; not named: all
 
     @classmethod
