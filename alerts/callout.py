@@ -7,9 +7,12 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any
 
+from msgspec.structs import replace
+
+from alerts.book import IncidentBook
 from alerts.duty import Roster
 from alerts.escalation import EscalationBook
-from alerts.incidents import Incident, IncidentBook, IncidentChange, What
+from alerts.incidents import Incident, What
 from alerts.ladders import PREFIX, Ladder
 from alerts.notifications import Notification, Reason
 from alerts.paging import PageBook
@@ -17,8 +20,11 @@ from alerts.records import AlertRecord
 from alerts.waiting import Ring
 from detectors.rules import LEVEL_CODE
 
-Action = Callable[[AlertRecord], dict[str, str]]
 Notify = Mapping[str, tuple[str, ...]]
+Page = Callable[[str, Reason, Incident, str], Notification]
+"""Tells a channel, for a reason, of an incident at a level ("": as it was told)."""
+
+_ASKS_FOR_MORE = frozenset((Reason.UNANSWERED, Reason.EXPIRED))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,26 +34,33 @@ class Crew:
     ladders: Mapping[str, Ladder] = field(default_factory=dict)
     roster: Roster = field(default_factory=Roster)
 
+    def ladder_of(self, receivers: Iterable[str]) -> str:
+        """Name the first ladder among the receivers of a rule; "" if there is none."""
+        for name in receivers:
+            if name.startswith(PREFIX) and name.removeprefix(PREFIX) in self.ladders:
+                return name.removeprefix(PREFIX)
+        return ""
+
+    def others(self, notify: Notify) -> Notify:
+        """Leave out the ladders that a rule names: who is on one is rung, and not told by all channels."""
+        return {
+            level: tuple(name for name in receivers if self.ladder_of((name,)) == "")
+            for level, receivers in notify.items()
+        }
+
 
 class Callout:
-    """Who was rung for what. `channels` are all there are; `action_of` says what to do about a record."""
+    """Who was rung for what. `channels` are all there are; `page` tells one of them."""
 
-    def __init__(self, crew: Crew, channels: tuple[str, ...], incidents: IncidentBook, action_of: Action) -> None:
+    def __init__(self, crew: Crew, channels: tuple[str, ...], incidents: IncidentBook, page: Page) -> None:
         self._crew = crew
         self.steps = 0  # of time alone, since the start: each has changed the state
         self._roles = {rung.role for ladder in crew.ladders.values() for rung in ladder.rungs}
         self._channels = channels
         self._incidents = incidents
-        self._action_of = action_of
+        self._page = page
         self.escalations = EscalationBook(crew.ladders, crew.roster)
         self.pages = PageBook(crew.roster)
-
-    def others(self, notify: Notify) -> Notify:
-        """Leave out the ladders that a rule names: who is on one is rung, and not told by all channels."""
-        return {
-            level: tuple(name for name in receivers if self._ladder((name,)) == "")
-            for level, receivers in notify.items()
-        }
 
     def channels_of(self, incident: str) -> set[str]:
         """Name the channels by which people were rung for an incident."""
@@ -59,25 +72,44 @@ class Callout:
         """Say whether a notification is to a role that nobody fills, and so to all who hear the channel."""
         return name in self._roles and name not in self._crew.roster.people
 
-    def follow(self, change: IncidentChange, reason: Reason, notify: Notify, now_ms: int) -> list[Notification]:
-        """Ring whom a change of an incident calls for, and tell those rung before how it goes on."""
-        incident = change.incident
+    def follow(
+        self, incident: Incident, reason: Reason | None, level: str, notify: Notify, now_ms: int
+    ) -> list[Notification]:
+        """Ring whom an incident calls for at a level, and tell those rung before how it goes on.
+
+        Without a `reason` there is no news: the ladder of `notify` goes on, or pauses where it names none.
+        """
         before = self.escalations.get(incident.id)
-        rings = self.escalations.follow(change, lambda level: self._ladder(notify.get(level, ())), now_ms)
-        told = self.rung(rings, now_ms)
-        rung = {each.to for each in told}
-        is_over = change.what is What.RESOLVED
-        for person in before.told if before is not None else ():
+        told_before = () if before is None else tuple(before.told)
+        rings = self.escalations.follow(
+            incident, reason, level, lambda at: self._crew.ladder_of(notify.get(at, ())), now_ms
+        )
+        told = self.rung(rings, now_ms, level)
+        if reason is not None:
+            told += self.hear(incident, reason, level, told_before, {each.to for each in told}, now_ms)
+        if not incident.is_firing:
+            self.pages.forget(incident.id)
+        return told
+
+    def hear(  # noqa: PLR0913, PLR0917  all of it differs from call to call
+        self, incident: Incident, reason: Reason, level: str, people: Iterable[str], rung: set[str], now_ms: int
+    ) -> list[Notification]:
+        """Tell people who were rung before how it goes on, but for those `rung` just now."""
+        told: list[Notification] = []
+        for person in people:
             if self.pages.is_held(person, incident.id):
                 # It is told by the digest, unless it is over; a rise to red is not held back any longer.
-                is_told = not is_over and self.pages.admit(person, incident.id, incident.level, now_ms)
+                is_told = incident.is_firing and self.pages.admit(person, incident.id, level, now_ms)
             else:
                 is_told = person not in rung
             if is_told:
-                told += self._notifications(incident, reason, person, "")
-        if is_over:
-            self.pages.forget(incident.id)
+                told += self._notifications(incident, reason, person, "", level=level)
         return told
+
+    def people_of(self, incident: str) -> tuple[str, ...]:
+        """Name those who were rung for an incident."""
+        escalation = self.escalations.get(incident)
+        return () if escalation is None else tuple(escalation.told)
 
     def beat(self, now_ms: int) -> list[Notification]:
         """Ring what is due by now, and tell those what was held back who may be told again."""
@@ -87,33 +119,39 @@ class Callout:
         self.steps += len(rings) + len(digests)
         for person, held in digests:
             known = (self._incidents.get(each) for each in held)
-            firing = sorted((each for each in known if each is not None and each.is_firing), key=_worst_first)
+            loud = (each for each in known if each is not None and each.is_firing and not each.telling.muted)
+            firing = sorted(loud, key=_worst_first)
             if firing:
                 telling = _telling("digest", person, now_ms, *(each.id for each in firing))
                 others = tuple(each.record for each in firing[1:])
                 told += self._notifications(firing[0], Reason.DIGEST, person, telling, others)
         return told
 
-    def rung(self, rings: Iterable[Ring], now_ms: int) -> list[Notification]:
-        """Tell those whom rings are for, and write down what became of the incident."""
+    def rung(self, rings: Iterable[Ring], now_ms: int, level: str = "") -> list[Notification]:
+        """Tell those whom rings are for, and write down what became of the incident.
+
+        Nobody is rung for what is muted, nor asked to take on what is over and only waits to be told so.
+        """
         told: list[Notification] = []
         for ring in rings:
             if ring.lapsed:
                 self._incidents.release(ring.incident, by=ring.lapsed, at_ms=ring.at_ms)
-            if not ring.role:
+            known = self._incidents.get(ring.incident)
+            if not ring.role or known is None or known.telling.muted:
+                continue
+            if not known.is_firing and ring.reason in _ASKS_FOR_MORE:
                 continue
             if ring.step > 1:
                 self._incidents.note(
                     ring.incident, What.ESCALATED, by=ring.role, at_ms=ring.at_ms, text=ring.reason.value
                 )
             incident = self._incidents.get(ring.incident)
-            if incident is None:
-                continue
+            assert incident is not None
             for person in ring.people or (ring.role,):
-                if ring.people and not self.pages.admit(person, incident.id, incident.level, now_ms):
+                if ring.people and not self.pages.admit(person, incident.id, level or incident.level, now_ms):
                     continue
                 telling = _telling(incident.id, person, ring.started_ms, ring.step)
-                told += self._notifications(incident, ring.reason, person, telling)
+                told += self._notifications(incident, ring.reason, person, telling, level=level)
         return told
 
     def dump(self) -> Any:
@@ -127,27 +165,19 @@ class Callout:
         self.escalations.load(data["escalations"])
         self.pages.load(data["pages"])
 
-    def _ladder(self, receivers: Iterable[str]) -> str:
-        for name in receivers:
-            if name.startswith(PREFIX) and name.removeprefix(PREFIX) in self._crew.ladders:
-                return name.removeprefix(PREFIX)
-        return ""
-
-    def _notifications(
-        self, incident: Incident, reason: Reason, person: str, telling: str, also: tuple[AlertRecord, ...] = ()
+    def _notifications(  # noqa: PLR0913  what is told, to whom, and how it is told from others
+        self,
+        incident: Incident,
+        reason: Reason,
+        person: str,
+        telling: str,
+        also: tuple[AlertRecord, ...] = (),
+        *,
+        level: str = "",
     ) -> list[Notification]:
         named = self._crew.roster.person(person).channels
         return [
-            Notification(
-                channel=channel,
-                reason=reason,
-                revision=incident.revision,
-                record=incident.record,
-                action=self._action_of(incident.record),
-                to=person,
-                telling=telling,
-                also=also,
-            )
+            replace(self._page(channel, reason, incident, level), to=person, telling=telling, also=also)
             for channel in self._channels
             if not named or channel in named
         ]

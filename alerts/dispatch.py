@@ -118,7 +118,7 @@ class _Channel:
         self._metrics = metrics
         self._around = surroundings
         self._policy = policy
-        self._lines: dict[str, _Line] = {}  # by alert
+        self._lines: dict[str, _Line] = {}  # by incident: its leading alert may change
         self._tasks: set[asyncio.Task[None]] = set()
         self._turnstile = asyncio.Semaphore(policy.sends_max)
         self.waiting = 0
@@ -128,7 +128,7 @@ class _Channel:
             self._metrics.notified(self._name, Outcome.DROPPED)
             return False
         self.waiting += 1
-        alert = notification.record.alert
+        alert = notification.record.incident
         offered = (notification, self._around.now_ms())
         if alert in self._lines:
             self._lines[alert].append(offered)

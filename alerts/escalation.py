@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from alerts.commands import CommandError
 from alerts.duty import Roster
-from alerts.incidents import IncidentChange, What
+from alerts.incidents import Incident
 from alerts.ladders import ACK_MS, NOBODY, Ladder
 from alerts.notifications import Reason
 from alerts.waiting import Escalation, Ring
@@ -39,31 +39,34 @@ class EscalationBook:
         """Find the escalation of an incident."""
         return self._open.get(incident)
 
-    def follow(self, change: IncidentChange, ladder_of: Callable[[str], str], now_ms: int) -> list[Ring]:
-        """Go along with a change of an incident. `ladder_of` names the ladder of a level ("" for none)."""
-        incident = change.incident
+    def follow(
+        self, incident: Incident, reason: Reason | None, level: str, ladder_of: Callable[[str], str], now_ms: int
+    ) -> list[Ring]:
+        """Go along with an incident that is told at a level. `ladder_of` names the ladder of a level ("" for none)."""
         known = self._open.get(incident.id)
-        if change.what is What.RESOLVED:
+        if not incident.is_firing:
             if known is not None:
                 self._over(known, now_ms)
             return []
         if known is None:
-            known = Escalation(incident=incident.id, key=dict(incident.key), started_ms=now_ms, level=incident.level)
-        name = ladder_of(incident.level)
-        is_worse = LEVEL_CODE[incident.level] > LEVEL_CODE[known.called]
-        at_level = replace(known, level=incident.level, called=incident.level if is_worse else known.called)
+            owner = incident.acknowledged_by  # of what was over, and fires again
+            key = dict(incident.key)
+            known = Escalation(incident=incident.id, key=key, started_ms=now_ms, level=level, owner=owner)
+        name = ladder_of(level)
+        is_worse = LEVEL_CODE[level] > LEVEL_CODE[known.called]
+        at_level = replace(known, level=level, called=level if is_worse else known.called)
         ladder = self._ladders.get(name, NOBODY)
         if ladder is NOBODY:
             self._put(replace(at_level, ring_ms=None))
             return []
         on_it = known.ladder == ladder.name
-        reason = Reason.FIRST if change.what is What.OPENED else Reason.RAISED
+        reason = reason if reason in {Reason.FIRST, Reason.REOPENED} else Reason.RAISED
         if is_worse and not (on_it and known.ring_ms is not None):
             # It is not what was taken on any more. Who climbs already is not slowed down.
             first = known.rung if on_it and not known.owner and known.rung >= 0 else 0
             fresh = replace(at_level, ladder=ladder.name, owner="", owned_until_ms=None)
             return self._ring(fresh, ladder, first, reason, now_ms, lapsed=known.owner)
-        if on_it and known.ring_ms is not None and incident.level == "red":
+        if on_it and known.ring_ms is not None and level == "red":
             # It may have waited for somebody's quiet hours to end: for a red nobody waits.
             at_level = replace(at_level, ring_ms=min(known.ring_ms, now_ms + ladder.rungs[known.rung].wait_ms))
         if not known.owner and known.ring_ms is None and known.promised_until_ms is None and known.rung < 0:

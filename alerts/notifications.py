@@ -23,6 +23,9 @@ class Reason(StrEnum):
     RAISED = "raised"
     LOWERED = "lowered"
     RESOLVED = "resolved"
+    REOPENED = "reopened"  # it was told as over, or was muted, and fires
+    GREW = "grew"  # more turned red beside the red that was told
+    ENDING = "ending"  # what hides it is about to end
     REPEAT = "repeat"  # nothing is new: what fires is said again to a receiver that would forget it
     UNANSWERED = "unanswered"  # who was told before did not acknowledge in time
     EXPIRED = "expired"  # an acknowledgement came to its end
@@ -33,11 +36,34 @@ class Reason(StrEnum):
     DIGEST = "digest"  # what was held back, told as one
 
 
-class Notification(msgspec.Struct, frozen=True):
-    """One change of one alert for one channel. `revision` numbers the changes of its incident from 1.
+class Facts(msgspec.Struct, frozen=True, kw_only=True):
+    """What a page says of an incident besides its leading alert.
 
-    `to` names the person or role that is rung, where it is not for all who hear the channel; `telling` then tells one
-    ring from another. `also` are the others that a digest tells of.
+    `firing` counts its alerts that are not over; `latest` is the alert that made the change, where another leads;
+    `newly_red` counts those that turned red since the last page, `red_names` names some,
+    in each language. `note` is a line of ours in
+    each language: why it is told again, or what ends.
+    """
+
+    firing: int = 1
+    users: float | None = None
+    cause: AlertRecord | None = None
+    is_unexplained: bool = False
+    is_flapping: bool = False
+    owner: str = ""
+    peak_level: str = ""
+    latest: AlertRecord | None = None
+    newly_red: int = 0
+    red_names: tuple[dict[str, str], ...] = ()
+    note: dict[str, str] = {}
+
+
+class Notification(msgspec.Struct, frozen=True):
+    """One change of one incident for one channel. `revision` numbers the changes of the incident from 1.
+
+    `record` is the alert that leads it, at the level that is told, with the id of the incident; `was` is the level told
+    before. `to` names the person or role that is rung, where it is not for all who hear the channel; `telling` then
+    tells one ring from another. `also` are the others that a digest tells of.
     """
 
     channel: str
@@ -48,13 +74,14 @@ class Notification(msgspec.Struct, frozen=True):
     to: str = ""
     telling: str = ""
     also: tuple[AlertRecord, ...] = ()
+    facts: Facts = Facts()
 
     @property
     def idempotency_key(self) -> str:
         """Name this telling: the same change told to the same channel again has the same key."""
-        telling: tuple[str, ...] = (self.record.alert, self.record.level, self.record.time, self.channel)
-        if self.reason is Reason.RESOLVED and self.record.level != "green":
-            telling = (*telling, "by hand")  # the alert itself has not changed
+        telling: tuple[str, ...] = (
+            *(self.record.incident, self.reason, self.record.level, self.record.time, self.channel),
+        )
         if self.to:
             telling = (*telling, self.to) if not self.telling else (self.telling, self.channel, self.to)
         return blake2b("\0".join(telling).encode(), digest_size=16).hexdigest()
@@ -98,11 +125,14 @@ class Sender(Protocol):
         """Let go of connections. Safe to call twice."""
 
 
-_REASON_WORDS: dict[Reason, dict[Language, str]] = {
+REASON_WORDS: dict[Reason, dict[Language, str]] = {
     Reason.FIRST: {"en": "new", "zh": "新"},
     Reason.RAISED: {"en": "raised", "zh": "升级"},
     Reason.LOWERED: {"en": "lowered", "zh": "降级"},
     Reason.RESOLVED: {"en": "resolved", "zh": "解除"},
+    Reason.REOPENED: {"en": "again", "zh": "再次"},
+    Reason.GREW: {"en": "grew", "zh": "扩大"},
+    Reason.ENDING: {"en": "silence ends soon", "zh": "静默即将结束"},
     Reason.REPEAT: {"en": "still", "zh": "持续"},
     Reason.UNANSWERED: {"en": "nobody has answered", "zh": "无人应答"},
     Reason.EXPIRED: {"en": "acknowledgement expired", "zh": "确认已到期"},
@@ -147,7 +177,7 @@ def one_line(notification: Notification, zone: tzinfo, language: Language) -> st
     }
     action = notification.action.get(language, "") if record.level != "green" else ""
     parts = [
-        f"{level_word(record.level)} {_REASON_WORDS[notification.reason][language]}",
+        f"{level_word(record.level)} {REASON_WORDS[notification.reason][language]}",
         record.title[language],
         *([] if where_said else where),
         fill(template, words.get),

@@ -52,9 +52,10 @@ def _unack(desk: Desk, command: Command, now_ms: int) -> list[Effect]:
 def _comment(desk: Desk, command: Command, now_ms: int) -> list[Effect]:
     if not command.text:
         raise CommandError("a comment needs a text")
-    if desk.incidents.get(command.on) is None:
+    effects = _commented(desk, command, now_ms)
+    if not effects:
         raise CommandError(f"no incident {command.on}")
-    return _commented(desk, command, now_ms)
+    return effects
 
 
 def _promise(desk: Desk, command: Command, now_ms: int) -> list[Effect]:
@@ -70,10 +71,10 @@ def _promise(desk: Desk, command: Command, now_ms: int) -> list[Effect]:
 
 
 def _resolve(desk: Desk, command: Command, now_ms: int) -> list[Effect]:
-    change = desk.incidents.end(command.on, by=command.by, at_ms=now_ms, text=command.text)
-    if change is None:
+    effects = desk.end(command.on, by=command.by, text=command.text, now_ms=now_ms)
+    if not effects:
         raise CommandError(f"no incident {command.on} is firing")
-    return [change, *desk.tell(change, now_ms)]
+    return effects
 
 
 def _accept(desk: Desk, command: Command, now_ms: int) -> list[Effect]:
@@ -83,9 +84,7 @@ def _accept(desk: Desk, command: Command, now_ms: int) -> list[Effect]:
 
 
 def _commented(desk: Desk, command: Command, now_ms: int) -> list[Effect]:
-    if command.text:
-        desk.incidents.note(command.on, What.COMMENTED, by=command.by, at_ms=now_ms, text=command.text)
-    return []
+    return desk.comment(command.on, by=command.by, text=command.text, now_ms=now_ms) if command.text else []
 
 
 def _notice(desk: Desk, command: Command, now_ms: int) -> list[Effect]:

@@ -7,9 +7,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from alerts.callout import Crew
-from alerts.desk import Routing
 from alerts.ladders import PREFIX, Ladder
 from alerts.records import Scalar, format_time
+from alerts.routing import Routing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable
 from hashlib import sha256
 from typing import Protocol
 
+from msgspec.structs import replace
+
 from alerts.audit import AuditRecord
 from alerts.commands import Command, decode_command
 from alerts.desk import Desk, Effect
@@ -62,10 +64,10 @@ class DeskStage:
         return out
 
     def beat(self, now_ms: int) -> list[Outgoing]:
-        """Ring who is to be rung by now, and tell what waited."""
-        before = self.desk.callout.steps
+        """Ring who is to be rung by now, and tell what time alone brings."""
+        before = self.desk.steps
         rings = self.desk.beat(now_ms)
-        self._moved |= bool(rings) or self.desk.callout.steps != before
+        self._moved |= bool(rings) or self.desk.steps != before
         return self._send(rings)
 
     def moved(self) -> bool:
@@ -87,23 +89,24 @@ class DeskStage:
         self.desk.load(unpack(blob))
 
     def _act(self, command: Command, at_ms: int) -> Iterable[Effect]:
-        if command.record is not None:
-            return self.desk.handle(command.record, at_ms)
-        return self.desk.order(command, at_ms)
+        record = command.record
+        if record is None:
+            return self.desk.order(command, at_ms)
+        effects = self.desk.handle(record, at_ms)
+        own = next((each for each in effects if isinstance(each, IncidentChange) and each.takes(record)), None)
+        if own is not None:  # the alert may have joined an incident that another opened
+            self._listener.alert(replace(record, incident=own.incident.id))
+        return effects
 
     def _send(self, effects: Iterable[Effect]) -> list[Outgoing]:
         out: list[Outgoing] = []
         for effect in effects:
-            if isinstance(effect, IncidentChange):
-                if effect.incident.resolved_by:
-                    continue  # ended by hand: no level has changed
-                self._listener.alert(effect.incident.record)
-            elif isinstance(effect, NoticeChange):
+            if isinstance(effect, NoticeChange):
                 self._listener.notice(effect)
                 out.append(Outgoing(NOTICES, effect.encode(), effect.notice.id.encode()))
             elif isinstance(effect, AuditRecord):
                 out.append(Outgoing(AUDIT, effect.encode(), effect.command.encode()))
-            else:
+            elif isinstance(effect, Notification):
                 self._offer(effect)
         return out
 

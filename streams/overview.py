@@ -160,6 +160,10 @@ class Overview:
                 "updated": format_time(incident.updated_ms),
                 "value": incident.value,
                 "threshold": incident.record.threshold,
+                "alerts": incident.firing,
+                "users": incident.users,
+                "unexplained": incident.is_unexplained,
+                "muted": incident.telling.muted if incident.is_firing else (),
             }
             for stage in self.desks
             for incident in stage.desk.incidents

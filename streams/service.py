@@ -8,7 +8,7 @@ import random
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -16,15 +16,17 @@ import msgspec
 from prometheus_client import CollectorRegistry
 
 from alerts.commands import Command
-from alerts.desk import Desk, Routing
+from alerts.desk import Desk
 from alerts.dispatch import Dispatcher, Surroundings
 from alerts.notices import NoticeChange
 from alerts.notifications import Notification, Sender
 from alerts.records import AlertRecord
+from alerts.routing import Routing
 from alerts.senders.alertmanager import AlertmanagerSender
 from alerts.senders.console import ConsoleSender
 from alerts.senders.poster import Reach
 from alerts.senders.webhook import WebhookSender
+from alerts.site import Site as DeskSite
 from detectors.rules import Rule
 from streams.access import access_of
 from streams.breaker import BreakerLimits
@@ -49,6 +51,7 @@ from streams.stage import Outgoing, Stage
 from streams.topics import ALERTS, COMMANDS, PARTIALS, Topic, plan, stream_topic
 from streams.version import VERSION
 from streams.web import Caller, Door, make_app, serve
+from streams.windowfile import windows_of
 
 _REFRESH_S = 1.0
 _SAY_AGAIN_S = 60.0
@@ -97,6 +100,7 @@ class Service:
         self._zone = ZoneInfo(settings.zone)
         self._crew = self._next_crew = read_crew(settings.people, settings.zone, settings.channels)
         self._routing = Routing(channels=tuple(settings.channels), receivers=settings.receivers)
+        self._desk_site = DeskSite(windows=windows_of(settings.windows, self._zone), english=self.site.english)
         try:
             self._desk()  # a rule that names a notice nobody wrote is told now, not with the first alert
         except ValueError as error:
@@ -252,7 +256,8 @@ class Service:
 
     def _desk(self, rules: Sequence[Rule] | None = None) -> Desk:
         chosen = self.rules if rules is None else rules
-        return Desk(chosen, self._zone, self._routing, english=self.site.english, crew=self._crew)
+        site = replace(self._desk_site, crew=self._crew)
+        return Desk(chosen, self._zone, self._routing, site=site)
 
     def _offer(self, notification: Notification) -> bool:
         assert self._dispatcher is not None

@@ -201,6 +201,7 @@ class Settings(BaseSettings):
     web: Web = Web()
     people: Path | None = None  # ladders, roles, rotas, who hears by what
     channels: Mapping[str, Channel] = {"console": ConsoleChannel(type="console")}
+    windows: Path | None = None  # maintenance windows, in a file of their own
     receivers: Mapping[str, tuple[str, ...]] = {}  # receiver of a rule's `notify` → channels; not named: all
 
     @property

@@ -15,12 +15,14 @@ import msgspec
 from alerts.audit import AuditRecord
 from alerts.callout import Crew
 from alerts.commands import Command, Verb
-from alerts.desk import Desk, Routing
+from alerts.desk import Desk
 from alerts.duty import Person, Post, Roster
 from alerts.ladders import Ladder, Rung
 from alerts.notices import NoticeChange
 from alerts.notifications import Notification
 from alerts.records import AlertRecord, format_time, parse_time
+from alerts.routing import Routing
+from alerts.site import Site
 from detectors.rules import Rule
 from streams.desk_stage import DeskStage
 from streams.stage import Outgoing
@@ -136,7 +138,7 @@ class Timeline:
 
     def _stage(self) -> DeskStage:
         routing = Routing(channels=("chat",), receivers={"noc": ()})
-        return DeskStage(Desk(self.rules, CHINA, routing, crew=self.crew), self._hear, self)
+        return DeskStage(Desk(self.rules, CHINA, routing, site=Site(crew=self.crew)), self._hear, self)
 
     def _hear(self, notification: Notification) -> None:
         self.told.append(Told(self.now_ms, notification))

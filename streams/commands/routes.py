@@ -43,9 +43,9 @@ def test(
     tocsin routes test level=red rule=users-affected region=长沙 --at 2026-03-01T03:00+08:00
     tocsin routes test level=red notify=ladder:store outlet=S-017 --settings tocsin.yaml
     """
-    from alerts.desk import Routing
     from alerts.records import parse_time
     from alerts.routes import routes
+    from alerts.routing import Routing
     from streams.peoplefile import read_crew
     from streams.settings import SettingsError
     from streams.settingsfile import read_settings

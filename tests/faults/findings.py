@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from alerts.desk import Desk, Routing
+from alerts.desk import Desk
 from alerts.incidents import IncidentState, What
+from alerts.routing import Routing
 from streams.audit import Account, audit
 from streams.deadletters import parse
 from streams.pack import unpack

@@ -209,7 +209,7 @@ def test_ended_by_hand_it_rings_nobody_and_opens_again_only_if_it_gets_worse() -
     day.want(between("10:02", "10:20"), "an", "resolved")
     day.at("10:30", goes("red"))
     assert day.incident().state.value == "open"
-    day.want(between("10:30", "10:30"), "an", "raised")
+    day.want(between("10:30", "10:30"), "an", "reopened")
     day.at("10:35")
     day.want(between("10:35", "10:35"), "bo", "unanswered")
 

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from alerts.desk import Desk, Routing
+from alerts.desk import Desk
 from alerts.notices import NoticeChange
 from alerts.notifications import Notification
 from alerts.records import AlertRecord
+from alerts.routing import Routing
 from streams.desk_stage import DeskStage
 from streams.stage import Outgoing
 from streams.topics import NOTICES

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from prometheus_client import CollectorRegistry
 
-from alerts.desk import Desk, Routing
+from alerts.desk import Desk
+from alerts.routing import Routing
 from streams.desk_stage import DeskStage
 from streams.judge_stage import JudgeStage
 from streams.metrics import Metrics

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from alerts.desk import Routing
 from alerts.duty import Person
 from alerts.records import parse_time
 from alerts.routes import routes
+from alerts.routing import Routing
 from app import main
 from streams import asking
 from tests.timeline import NOTIFY, Timeline, clock, crew, does, goes
