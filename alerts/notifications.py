@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import tzinfo
 from enum import StrEnum
 from hashlib import blake2b
@@ -27,13 +27,17 @@ class Reason(StrEnum):
 
 
 class Notification(msgspec.Struct, frozen=True):
-    """One change of one alert for one channel. `revision` numbers the changes of its incident from 1."""
+    """One change of one alert for one channel. `revision` numbers the changes of its incident from 1.
+
+    `instead_of` names the channel for which it was meant and which did not take it.
+    """
 
     channel: str
     reason: Reason
     revision: int
     record: AlertRecord
     action: dict[str, str]
+    instead_of: str = ""
 
     @property
     def idempotency_key(self) -> str:
@@ -59,10 +63,11 @@ _WORTH_RETRYING = frozenset((Result.THROTTLED, Result.UNAVAILABLE, Result.TIMEOU
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """What came of one try; `retry_after_ms` is how long the receiver asked us to wait."""
+    """What came of one try; `retry_after_ms` is how long the receiver asked us to wait, `code` is its own reason."""
 
     result: Result
     retry_after_ms: int | None = None
+    code: int | None = field(default=None, compare=False)
 
     @property
     def is_retryable(self) -> bool:
