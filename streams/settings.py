@@ -1,23 +1,26 @@
 """Settings: a YAML file, the environment over it (`TOCSIN_WEB__PORT=8020`), the command line over both.
 
-`streams.settingsfile` reads them. Secrets are not settings: they lie in files of their own, and settings name the file.
+`streams.settingsfile` reads them. Secrets never stand in the file: they lie in files of their own, and settings name
+those; what lets us in to a channel may also come from the environment.
 """
 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
-from detectors.durations import parse_duration
-from detectors.places import describe, quoted, suggest
+from detectors.places import quoted, suggest
 from detectors.vocabulary import STREAMS
+from streams.channelsettings import AnyChannel, ConsoleChannel
 from streams.security import Security
+from streams.spans import Span
 
 SHIPPED_RULES = Path(__file__).resolve().parent.parent / "rules"
 _PORT_MAX = 65_535
@@ -60,12 +63,6 @@ def _names(value: object) -> object:
     return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
 
 
-def _span_ms(value: object) -> object:
-    if not isinstance(value, str):
-        raise ValueError(f"must be a duration with its unit, as in 10s, not {describe(value)}")  # noqa: TRY004
-    return parse_duration(value)
-
-
 def _known_stream(name: str) -> str:
     if name not in STREAMS:
         raise ValueError(f"unknown stream {quoted(name)}: {suggest(name, STREAMS)}")
@@ -80,9 +77,13 @@ def _known_zone(name: str) -> str:
     return name
 
 
-Span = Annotated[int, BeforeValidator(_span_ms), Field(ge=0)]
-"""A duration as in rule files, in milliseconds."""
+def _channel_name(name: str) -> str:
+    if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,31}", name):
+        raise ValueError(f"{quoted(name)}: a channel's name is a label: small letters, digits, - and _, 32 at most")
+    return name
 
+
+ChannelName = Annotated[str, AfterValidator(_channel_name)]
 StreamName = Annotated[str, AfterValidator(_known_stream)]
 
 
@@ -106,34 +107,13 @@ class Breaker(_Part):
     events: int = Field(default=1_000, ge=1)
 
 
-class ConsoleChannel(_Part):
-    """Lines on standard error."""
+class Heartbeat(_Part):
+    """An alert that always fires, posted to somebody outside who raises an alarm once it stops."""
 
-    type: Literal["console"]
-
-
-class WebhookChannel(_Part):
-    """Posts in the form of Alertmanager's webhook, signed where there is a secret."""
-
-    type: Literal["webhook"]
-    url: str
-    secret_file: Path | None = None
-    private: bool = False  # whether the address may lie in the site's own network
-
-
-class AlertmanagerChannel(_Part):
-    """Posts to a running Alertmanager and keeps its alerts alive."""
-
-    type: Literal["alertmanager"]
-    url: str
-
-
-CHANNELS: Mapping[str, type[_Part]] = {
-    "console": ConsoleChannel,
-    "webhook": WebhookChannel,
-    "alertmanager": AlertmanagerChannel,
-}
-Channel = Annotated[ConsoleChannel | WebhookChannel | AlertmanagerChannel, Field(discriminator="type")]
+    url: SecretStr | None = None  # mostly a secret: whoever knows it can keep the alarm quiet
+    url_file: Path | None = None
+    every: Span = 60_000
+    private: bool = False
 
 
 class Settings(BaseSettings):
@@ -165,8 +145,10 @@ class Settings(BaseSettings):
     zone: Annotated[str, AfterValidator(_known_zone)] = "Asia/Shanghai"
     lang: Literal["zh", "en"] = "zh"
     web: Web = Web()
-    channels: Mapping[str, Channel] = {"console": ConsoleChannel(type="console")}
+    channels: Mapping[ChannelName, AnyChannel] = {"console": ConsoleChannel(type="console")}
     receivers: Mapping[str, tuple[str, ...]] = {}  # receiver of a rule's `notify` → channels; not named: all
+    state_dir: Path | None = None  # of the outbox; not named: STATE_DIRECTORY, or ~/.local/state/tocsin
+    heartbeat: Heartbeat = Heartbeat()
 
     @classmethod
     def settings_customise_sources(
