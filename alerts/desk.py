@@ -91,6 +91,15 @@ class Desk:
             if notification.channel == channel
         ]
 
+    def telling_red(self) -> list[Notification]:
+        """List what is red, for every channel that was told of it."""
+        return [
+            notification
+            for incident in self.incidents.firing()
+            if incident.record.level == "red"
+            for notification in self._notifications(incident, Reason.REPEAT)
+        ]
+
     def dump(self) -> Any:
         """Give all that the desk remembers as plain data."""
         return {"incidents": self.incidents.dump(), "notices": self.notices.dump()}
