@@ -21,6 +21,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "check": ("streams.commands.check", "Check rule files; every error at once."),
     "reload": ("streams.commands.reload", "Let running workers read their rules again."),
     "deadletters": ("streams.commands.deadletters", "List, show and send again what could not be used."),
+    "notify": ("streams.commands.notify", "Send a test message by each channel."),
     "send": ("streams.commands.send", "Publish a file to Kafka."),
     "dashboards": ("dashboards.command", "Build, check and push the Grafana dashboards."),
     "bench": ("streams.commands.bench", "Measure against raw clients, plain Faust, quixstreams and bytewax."),
