@@ -61,6 +61,11 @@ bench: venv ## Measure speed and delay beside the peers, 15 minutes (ARGS="--qui
 up: ## Start the whole stack in containers (docker compose)
 	@docker compose up $(ARGS)
 
+.PHONY: schema
+schema: venv ## Write the JSON Schemas by which editors complete rule files
+	@$(BIN)/tocsin schema rules > rules/schema.json
+	@$(BIN)/tocsin schema tests > rules/tests.schema.json
+
 .PHONY: lock
 lock: venv ## Resolve pyproject.toml anew into requirements.lock, and the peers of the benchmark into theirs
 	@$(BIN)/python -m pip install --quiet uv

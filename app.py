@@ -19,6 +19,8 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "worker": ("streams.commands.worker", "Run a worker on a real Kafka."),
     "replay": ("streams.commands.replay", "Run history through the same code, at full speed, by event time."),
     "check": ("streams.commands.check", "Check rule files; every error at once."),
+    "test": ("streams.commands.test", "Try rules on made-up events: tests beside the rules."),
+    "schema": ("streams.commands.schema", "Write the JSON Schema of rule files, for editors."),
     "reload": ("streams.commands.reload", "Let running workers read their rules again."),
     "deadletters": ("streams.commands.deadletters", "List, show and send again what could not be used."),
     "notify": ("streams.commands.notify", "Send a test message by each channel."),

@@ -15,12 +15,15 @@ from pathlib import Path
 
 import msgspec
 
+from alerts.naming import NO_NAMES, English, spoken_key
 from alerts.records import AlertRecord, words
 from alerts.texts import LANGUAGES, Language, Word, duration, fill, key_value, moment
 
 SHIPPED = Path(__file__).parent / "templates"
 
-_PLACE_FIELDS = ("region", "outlet")  # the only fields of a key that customers are told: none of them names a person
+# The only fields of a key that customers are told, besides the site's levels: none of them names a person.
+_PLACE_FIELDS = ("region", "outlet")
+_INTERNAL = ("element",)  # a level that means nothing to customers
 _SOMEWHERE: Mapping[Language, str] = {"en": "some areas", "zh": "部分地区"}
 
 
@@ -85,18 +88,23 @@ _FRAME: Mapping[Language, Mapping[Kind, str]] = {
 }
 
 
-def write(template: Template, kind: Kind, record: AlertRecord, zone: tzinfo) -> dict[str, Bulletin]:
+def write(
+    template: Template, kind: Kind, record: AlertRecord, zone: tzinfo, english: English = NO_NAMES
+) -> dict[str, Bulletin]:
     """Write a bulletin about the alert of `record` in every language, times in `zone`.
 
     The next update is promised as a span from publication, not as a time of day: that stays true however long
     the draft waits for approval.
     """
-    return {language: _write(template, kind, record, zone, language) for language in LANGUAGES}
+    return {language: _write(template, kind, record, zone, (language, english)) for language in LANGUAGES}
 
 
-def _write(template: Template, kind: Kind, record: AlertRecord, zone: tzinfo, language: Language) -> Bulletin:
+def _write(
+    template: Template, kind: Kind, record: AlertRecord, zone: tzinfo, spoken_in: tuple[Language, English]
+) -> Bulletin:
+    language, english = spoken_in
     frame = _FRAME[language]
-    word = _words(template, record, zone, language)
+    word = _words(template, record, zone, language, english)
     phrases = template.phrases(language)
     spoken = {name: fill(getattr(phrases, name), word) for name in phrases.__struct_fields__}
     return Bulletin(
@@ -106,10 +114,10 @@ def _write(template: Template, kind: Kind, record: AlertRecord, zone: tzinfo, la
     )
 
 
-def _words(template: Template, record: AlertRecord, zone: tzinfo, language: Language) -> Word:
-    of_alert = words(record, language)
+def _words(template: Template, record: AlertRecord, zone: tzinfo, language: Language, english: English) -> Word:
+    of_alert = words(record, language, english)
     of_notice = {
-        "where": _where(record, language),
+        "where": _where(record, language, english),
         "since": moment(record.started_ms, zone, timespec="minutes"),
         "until": moment(record.time_ms, zone, timespec="minutes"),
         "update": duration(template.update_minutes * 60_000, language),
@@ -117,8 +125,10 @@ def _words(template: Template, record: AlertRecord, zone: tzinfo, language: Lang
     return lambda name: of_notice.get(name) or of_alert(name)
 
 
-def _where(record: AlertRecord, language: Language) -> str:
-    places = [key_value(record.key[name], language) for name in _PLACE_FIELDS if record.key.get(name)]
+def _where(record: AlertRecord, language: Language, english: English) -> str:
+    key = spoken_key(record.key, language, english)
+    fields = dict.fromkeys((*_PLACE_FIELDS, *(name for name in english if name not in _INTERNAL)))
+    places = [key_value(key[name], language) for name in fields if key.get(name)]
     return " ".join(places) or _SOMEWHERE[language]
 
 

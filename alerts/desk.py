@@ -9,8 +9,10 @@ from typing import Any
 
 from alerts.bulletins import Template, read_templates
 from alerts.incidents import Incident, IncidentBook, IncidentChange, What
+from alerts.naming import NO_NAMES, English
 from alerts.notices import NoticeBook, NoticeChange
 from alerts.notifications import Notification, Reason
+from alerts.quiet import QuietHours
 from alerts.records import AlertRecord, words
 from alerts.texts import LANGUAGES, fill, in_languages
 from detectors.rules import Rule
@@ -57,12 +59,15 @@ class Desk:
         zone: tzinfo,
         routing: Routing,
         templates: Mapping[str, Template] | None = None,
+        english: English = NO_NAMES,
     ) -> None:
         shipped = read_templates() if templates is None else templates
         self._rules = {rule.id: rule for rule in rules}
         self._routing = routing
+        self._english = english
         self.incidents = IncidentBook()
-        self.notices = NoticeBook(shipped, zone)
+        self._quiet = QuietHours()
+        self.notices = NoticeBook(shipped, zone, english=english)
         for rule in self._rules.values():
             if rule.notice is not None and rule.notice not in shipped:
                 raise ValueError(f"rule {rule.id}: no notice template {rule.notice!r}; there are: {', '.join(shipped)}")
@@ -77,16 +82,29 @@ class Desk:
             return []
         rule = self._rules.get(record.rule)
         notice = self.notices.follow(change, None if rule is None else rule.notice, now_ms)
-        effects: list[Effect] = [change, *self._notifications(change.incident, _REASONS[change.what])]
+        told_as = self._quiet.hear(change.incident, change.what, rule)
+        effects: list[Effect] = [change, *self._told(change.incident, told_as)]
         if notice is not None:
             effects.append(notice)
         return effects
+
+    def beat(self, now_ms: int) -> list[Notification]:
+        """Tell what waited for the end of quiet hours, as it stands now."""
+        told: list[Notification] = []
+        for id_ in self._quiet.due(now_ms):
+            incident = self.incidents.get(id_)
+            rule = None if incident is None else self._rules.get(incident.rule)
+            what = self._quiet.end(incident, id_, rule, now_ms)
+            if incident is not None:
+                told += self._told(incident, what)
+        return told
 
     def firing(self, channel: str) -> list[Notification]:
         """List what fires and was told to `channel`, worst first, to be said again where it would be forgotten."""
         return [
             notification
             for incident in self.incidents.firing()
+            if not self._quiet.never_told(incident.id)
             for notification in self._notifications(incident, Reason.REPEAT)
             if notification.channel == channel
         ]
@@ -102,14 +120,15 @@ class Desk:
 
     def dump(self) -> Any:
         """Give all that the desk remembers as plain data."""
-        return {"incidents": self.incidents.dump(), "notices": self.notices.dump()}
+        return {"incidents": self.incidents.dump(), "notices": self.notices.dump(), "quiet": self._quiet.dump()}
 
     def load(self, data: Any) -> None:
         """Take up what `dump` gave. Raise ValueError if it is not that."""
-        if not isinstance(data, dict) or data.keys() != {"incidents", "notices"}:
-            raise ValueError("not a desk: it needs incidents and notices")
+        if not isinstance(data, dict) or data.keys() != {"incidents", "notices", "quiet"}:
+            raise ValueError("not a desk: it needs incidents, notices and quiet")
         self.incidents.load(data["incidents"])
         self.notices.load(data["notices"])
+        self._quiet.load(data["quiet"])
 
     def action_of(self, record: AlertRecord) -> dict[str, str]:
         """Say what to do about a record, in each language; nothing if its rule does not."""
@@ -117,7 +136,13 @@ class Desk:
         if rule is None or not rule.action:
             return {}
         templates = in_languages(rule.action)
-        return {language: fill(templates[language], words(record, language)) for language in LANGUAGES}
+        return {
+            language: fill(templates[language], words(record, language, self._english, rule.targets))
+            for language in LANGUAGES
+        }
+
+    def _told(self, incident: Incident, what: What | None) -> list[Notification]:
+        return [] if what is None else self._notifications(incident, _REASONS[what])
 
     def _notifications(self, incident: Incident, reason: Reason) -> list[Notification]:
         # Whoever was told of any level hears how it goes on, up to the end.

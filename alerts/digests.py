@@ -53,12 +53,12 @@ def counted(notifications: Sequence[Notification], language: Language) -> str:
 
 
 def digest(notifications: Sequence[Notification], zone: tzinfo, language: Language, bytes_max: int) -> str:
-    """Write many notifications as one text: counts, every red, then the newest of each other alert while there is room.
+    """Write many notifications as one text: counts, every red, the newest of each other incident while there is room.
 
     The queue sees to it that no more reds come together than fit.
     """
     reds = [each for each in notifications if each.record.level == "red"]
-    newest = {each.record.alert: each for each in notifications if each.record.level != "red"}
+    newest = {each.record.incident: each for each in notifications if each.record.level != "red"}
     others = sorted(newest.values(), key=lambda each: _WORST_FIRST.index(each.record.level))
     lines = [counted(notifications, language)]
     lines += [clip(line(each, zone, language), RED_LINE_BYTES_MAX) for each in reds]

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from alerts.bulletins import Bulletin, Kind, Template, write
 from alerts.incidents import IncidentChange, What
+from alerts.naming import NO_NAMES, English
 from alerts.records import AlertRecord, Scalar, format_time
 from detectors.rules import LEVEL_CODE
 
@@ -130,10 +131,16 @@ class NoticeBook:
     """All notices that are not closed, and the newest that are. `zone` is the site's, for the times customers read."""
 
     def __init__(
-        self, templates: Mapping[str, Template], zone: tzinfo, *, closed_len_max: int = CLOSED_LEN_MAX
+        self,
+        templates: Mapping[str, Template],
+        zone: tzinfo,
+        *,
+        closed_len_max: int = CLOSED_LEN_MAX,
+        english: English = NO_NAMES,
     ) -> None:
         self._templates = templates
         self._zone = zone
+        self._english = english
         self._closed_len_max = closed_len_max
         self._open: dict[str, Notice] = {}
         self._closed: dict[str, Notice] = {}  # oldest first
@@ -231,7 +238,7 @@ class NoticeBook:
                 level=record.level,
                 state=NoticeState.DRAFT,
                 kind=Kind.FIRST,
-                text=write(self._templates[template], Kind.FIRST, record, self._zone),
+                text=write(self._templates[template], Kind.FIRST, record, self._zone, self._english),
                 fault_ms=record.started_ms,
                 deadline_ms=record.started_ms + SUDDEN_FAULT_DEADLINE_MS,
                 steps=(Step(now_ms, Kind.FIRST, NoticeState.DRAFT),),
@@ -239,7 +246,7 @@ class NoticeBook:
         )
 
     def _redraft(self, notice: Notice, kind: Kind, record: AlertRecord, now_ms: int) -> NoticeChange:
-        text = write(self._templates[notice.template], kind, record, self._zone)
+        text = write(self._templates[notice.template], kind, record, self._zone, self._english)
         level = notice.level if kind is Kind.ALL_CLEAR else record.level
         return self._step(replace(notice, kind=kind, text=text, level=level), NoticeState.DRAFT, now_ms)
 

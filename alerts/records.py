@@ -8,8 +8,11 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
+from alerts.naming import NO_NAMES, English, spoken_key, top_words
 from alerts.texts import LANGUAGES, Language, Words, fill, in_languages
+from detectors.transition import Contributor
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,13 +28,23 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 _EXACT_MAX = 2**53  # a greater float no longer names one integer
 
-_DEFAULT_SUMMARY: Mapping[str, str] = {"en": "{key}: {value}", "zh": "{key}：{value}"}
+_MAINLY: Mapping[Language, str] = {"en": " · mainly {}", "zh": "，主要来自{}"}
+DEFAULT_SUMMARY: Mapping[str, str] = {"en": "{key}: {value}", "zh": "{key}：{value}"}
+"""What happened, where a rule does not say it itself and has no targets."""
+_AIMS: Mapping[str, Mapping[str, str]] = {
+    "target": {"en": "target", "zh": "目标"},
+    "challenge": {"en": "challenge", "zh": "挑战目标"},
+    "limit": {"en": "limit", "zh": "上限"},
+}
+_NO_TARGETS: Mapping[str, float] = {}
 
 
 class AlertRecord(msgspec.Struct, frozen=True):
     """One change of level of one alert, fields in the order in which they are written.
 
     `time` and `started` are RFC 3339 in UTC; `value` is None when it is not known; `key` goes by the rule's `by`.
+    `worst_step` is there if the rule asks for it, and empty if no plan of any step is known. `top` is there where the
+    rule names contributors: the greatest of each field, the greatest first.
     """
 
     alert: str
@@ -49,6 +62,8 @@ class AlertRecord(msgspec.Struct, frozen=True):
     summary: dict[str, str]
     incident: str
     version: int = VERSION
+    worst_step: str | UnsetType = UNSET
+    top: tuple[Contributor, ...] | UnsetType = UNSET
 
     @property
     def time_ms(self) -> int:
@@ -65,9 +80,12 @@ _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(AlertRecord)
 
 
-def alert_record(transition: Transition, rule: Rule) -> AlertRecord:
-    """Write a transition of `rule` down as the outside sees it. The same transition always gives the same record."""
-    key = {name: _scalar(value) for name, value in zip(rule.by, transition.key, strict=True)}
+def alert_record(transition: Transition, rule: Rule, english: English = NO_NAMES) -> AlertRecord:
+    """Write a transition of `rule` down as the outside sees it. The same transition always gives the same record.
+
+    `english` is what places are called in English texts.
+    """
+    key = {name: _scalar(value) for name, value in rule.named(transition.key).items()}
     value = None if transition.value is None else float(transition.value)
     window_s, rest_ms = divmod(rule.window_ms, 1000)
     alert = alert_id(rule.id, key, transition.started_ms)
@@ -84,8 +102,10 @@ def alert_record(transition: Transition, rule: Rule) -> AlertRecord:
         window_s=rule.window_ms / 1000 if rest_ms else window_s,
         reason=transition.reason,
         title=in_languages(rule.title),
-        summary=_summary(rule, key, transition, value),
+        summary=_summary(rule, key, transition, value, english),
         incident=incident_id(alert),
+        worst_step=UNSET if transition.worst_step is None else transition.worst_step,
+        top=UNSET if transition.top is None else transition.top,
     )
 
 
@@ -119,10 +139,32 @@ def decode(line: bytes) -> AlertRecord:
     return record
 
 
-def words(record: AlertRecord, language: Language) -> Words:
-    """Give the words that templates about a record may use."""
-    window_ms = round(record.window_s * 1000)
-    return Words(language, record.key, record.level, record.value, record.threshold, window_ms)
+def words(
+    record: AlertRecord, language: Language, english: English = NO_NAMES, targets: Mapping[str, float] = _NO_TARGETS
+) -> Words:
+    """Give the words that templates about a record may use; `targets` are those of its rule."""
+    return Words(
+        language,
+        spoken_key(record.key, language, english),
+        record.level,
+        record.value,
+        record.threshold,
+        round(record.window_s * 1000),
+        targets=targets,
+        worst_step=None if record.worst_step is UNSET else record.worst_step,
+        top=top_words(record.top or (), language, english),
+    )
+
+
+def default_summary(rule: Rule) -> Mapping[str, str]:
+    """Say what happened for a rule that does not say it itself: where, how much, and beside it what it should be."""
+    if not rule.targets:
+        return DEFAULT_SUMMARY
+    aims = {language: [f"{_AIMS[aim][language]} {{{aim}}}" for aim in rule.targets] for language in LANGUAGES}
+    return {
+        "en": f"{DEFAULT_SUMMARY['en']} ({', '.join(aims['en'])})",
+        "zh": f"{DEFAULT_SUMMARY['zh']}（{'，'.join(aims['zh'])}）",
+    }
 
 
 @lru_cache(maxsize=4096)
@@ -157,12 +199,26 @@ def _scalar(value: Scalar) -> Scalar:
     return int(number) if number.is_integer() and abs(number) <= _EXACT_MAX else number
 
 
-def _summary(rule: Rule, key: Mapping[str, Scalar], transition: Transition, value: float | None) -> dict[str, str]:
-    templates = in_languages(rule.summary) if rule.summary else _DEFAULT_SUMMARY
-    return {
-        language: fill(
-            templates[language],
-            Words(language, key, transition.level, value, transition.threshold, rule.window_ms),
+def _summary(
+    rule: Rule, key: Mapping[str, Scalar], transition: Transition, value: float | None, english: English
+) -> dict[str, str]:
+    """Write what happened; who drives it is said at the end where the text does not say it itself."""
+    templates = in_languages(rule.summary or default_summary(rule))
+    told: dict[str, str] = {}
+    for language in LANGUAGES:
+        top = top_words(transition.top or (), language, english)
+        word = Words(
+            language,
+            spoken_key(key, language, english),
+            transition.level,
+            value,
+            transition.threshold,
+            rule.window_ms,
+            targets=rule.targets,
+            worst_step=transition.worst_step,
+            top=top,
         )
-        for language in LANGUAGES
-    }
+        told[language] = fill(templates[language], word)
+        if top and "{top}" not in templates[language]:
+            told[language] += _MAINLY[language].format(top)
+    return told

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import lru_cache
 from typing import Literal
@@ -27,6 +27,7 @@ VALUE_LEN_MAX = 120
 
 _UNKNOWN: Mapping[Language, str] = {"en": "unknown", "zh": "未知"}
 _NOT_GIVEN: Mapping[Language, str] = {"en": "(not given)", "zh": "（未填）"}
+_NOBODY: Mapping[Language, str] = {"en": "(no single one)", "zh": "（无突出来源）"}
 _ALL: Mapping[Language, str] = {"en": "all", "zh": "全部"}
 _YES_NO: Mapping[Language, Mapping[bool, str]] = {"en": {True: "yes", False: "no"}, "zh": {True: "是", False: "否"}}
 _UNITS: Mapping[Language, tuple[tuple[int, str], ...]] = {
@@ -35,6 +36,7 @@ _UNITS: Mapping[Language, tuple[tuple[int, str], ...]] = {
 }
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _PLACEHOLDER = re.compile(r"\{([a-z][a-z0-9_]*)\}")
+_SPAN_S_MAX = 1e12  # thirty thousand years: no seconds
 _DIGITS_WHOLE_MAX = 1e15  # above it a float no longer tells one unit from the next, and digits only fill the screen
 
 
@@ -163,8 +165,10 @@ Word = Callable[[str], str | None]
 class Words:
     """The names a rule's templates may use, for one change of level in one language.
 
-    They are the fields of the key, `key` (all of them), `value`, `percent` (the value as a share of one), `threshold`,
-    `level` and `window`.
+    They are the fields of the key, `key` (all of them), `place` (the first of them: the rule is judged at levels),
+    `value`, `percent` (the value as a share of one), `duration` (the value as seconds), `threshold`, `level`, `window`,
+    `top` (who drives the value), and `worst_step` where the rule asks for it; and those of the rule's `targets` that it
+    has, each also as `…_percent`.
     """
 
     language: Language
@@ -173,6 +177,9 @@ class Words:
     value: float | None
     threshold: float
     window_ms: int
+    targets: Mapping[str, float] = field(default_factory=dict)
+    worst_step: str | None = None  # empty: not known; None: nobody asked
+    top: str = ""
 
     def __call__(self, name: str) -> str | None:
         """Say what `name` stands for, or None."""
@@ -181,6 +188,8 @@ class Words:
                 return number(self.value, self.language)
             case "percent":
                 return percent(self.value, self.language)
+            case "duration":
+                return _UNKNOWN[self.language] if self.value is None else self._span(self.value)
             case "threshold":
                 return number(self.threshold, self.language)
             case "level":
@@ -189,7 +198,28 @@ class Words:
                 return duration(self.window_ms, self.language)
             case "key":
                 return key_words(self.key, self.language)
+        return self._given(name)
+
+    def _given(self, name: str) -> str | None:
+        """Say what only some rules have: who or what is to blame, a place, a target, a field of the key."""
+        match name:
+            case "worst_step" if self.worst_step is not None:
+                return key_value(self.worst_step, self.language)
+            case "top":
+                return self.top or _NOBODY[self.language]
+            case "place" if "place" not in self.key and self.key:
+                return key_value(next(iter(self.key.values())), self.language)
+        if name in self.targets:
+            return number(self.targets[name], self.language)
+        if (aim := name.removesuffix("_percent")) in self.targets and name not in self.key:
+            return percent(self.targets[aim], self.language)
         return key_value(self.key[name], self.language) if name in self.key else None
+
+    def _span(self, value: float) -> str:
+        """Write seconds as a span, if they can be one."""
+        return (
+            duration(round(value * 1000), self.language) if 0 <= value < _SPAN_S_MAX else number(value, self.language)
+        )
 
 
 def fill(template: str, word: Word) -> str:

@@ -21,13 +21,14 @@ from bench.delay import delay
 from bench.replay import growth, replay
 from bench.report import render
 from bench.scale import rebalance, scale
+from bench.steps import steps
 from bench.turns import Failed, rounded
 from scripts.parts import Missing
 from tests.parts.process import NotReady
 
 HERE = Path(__file__).resolve().parent
 RESULTS, REPORT = HERE / "results.json", HERE / "RESULTS.md"
-SECTIONS = ("compare", "replay", "growth", "delay", "scale", "rebalance")
+SECTIONS = ("compare", "steps", "replay", "growth", "delay", "scale", "rebalance")
 RUNS, RUNS_QUICK = 5, 1
 _RUNS_FEW = 3  # of what is measured besides
 
@@ -38,6 +39,7 @@ def measure(sections: Sequence[str], *, quick: bool, runs: int, say: Say) -> dic
     """Measure the sections that are asked for. Raises Failed, Missing, NotReady."""
     few = min(runs, _RUNS_FEW)
     work: dict[str, Callable[[], dict[str, Any]]] = {
+        "steps": lambda: steps(quick=quick, runs=few, say=say),
         "replay": lambda: replay(quick=quick, runs=runs, say=say),
         "growth": lambda: growth(quick=quick, runs=few, say=say),
         "delay": lambda: delay(quick=quick, say=say),

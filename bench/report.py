@@ -42,6 +42,7 @@ def render(found: Mapping[str, Any]) -> str:
     parts += [
         f"## {title}\n\n{_table(('What', 'Figure'), _flat(found[name]))}"
         for name, title in (
+            ("steps", "Where the time of an event goes: one rule, one process, from memory, µs an event"),
             ("replay", "`tocsin replay` against reading and decoding the same file"),
             ("growth", "Growth: times as ratios, memory of the whole process"),
             ("delay", "Detection delay: boundary reached by event time → alert record in Kafka (with the lateness)"),

@@ -43,7 +43,7 @@ def overview() -> build.Dashboard:
     )
     for variable in _variables():
         board.with_variable(variable)
-    for panel in (*_first_row(), *_levels(), *_trouble(), *_flow(), *_delivery()):
+    for panel in (*_first_row(), *_levels(), *_trouble(), *_aims(), *_flow(), *_delivery()):
         board.with_panel(panel)
     return board
 
@@ -187,6 +187,27 @@ def _trouble() -> tuple[Builder[dashboard.Panel], ...]:
             ),
             [(f"sum by (level, state) ({_OPEN})", "{{level}} {{state}}")],
             "short",
+        ),
+    )
+
+
+def _aims() -> tuple[Builder[dashboard.Panel], ...]:
+    own = '{rule=~"$rule"}'
+    return (
+        lines(
+            Head(
+                15,
+                "与目标对照",
+                "Against the target",
+                "数值偏离目标或挑战目标：看趋势，在变黄之前处理。",
+                "A value drifts from its target or challenge: act on the trend, before it turns yellow.",
+            ),
+            [
+                (f"max by (rule, series) (tocsin_measure{own}) and on (rule) tocsin_target", "{{rule}} {{series}}"),
+                (f"max by (rule, kind) (tocsin_target{own})", "{{rule}} {{kind}}"),
+            ],
+            "short",
+            24,
         ),
     )
 

@@ -5,13 +5,21 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, TypeGuard
 
-from detectors.conditions import read_field, read_where
+from detectors.calendars import Calendar
+from detectors.compound import Scope, check_series, driven_by
+from detectors.conditions import read_except, read_where
 from detectors.grading import read_clear, read_direction, read_levels, read_min_events, read_times
+from detectors.hours import HERE, Almanac
+from detectors.keying import check_apart, read_at, read_by, read_contributors, spoken_of
 from detectors.measures import read_measure
+from detectors.measures_ahead import check_window, select_agents
+from detectors.occasions import read_quiet, read_when
 from detectors.places import Place, Problem, describe, quoted
 from detectors.rules import Rule
+from detectors.targets import read_targets, words_of
 from detectors.vocabulary import STREAMS, Stream
 from detectors.wording import SPOKEN, read_notify, read_texts
 
@@ -19,13 +27,17 @@ VERSION = 1
 FILE_KEYS = ("version", "rules")
 REQUIRED = ("id", "title", "stream", "measure", "levels")
 RULE_KEYS = (
-    *("id", "title", "stream", "where", "measure", "by", "window", "hop", "levels", "direction", "for", "clear"),
-    *("clear_for", "unknown_after", "min_events", "summary", "action", "notify", "notice"),
+    *("id", "title", "stream", "where", "except", "measure", "by", "at", "contributors", "window", "hop", "levels"),
+    *("direction", "for", "clear", "clear_for", "unknown_after", "min_events", "targets", "when", "quiet"),
+    *("summary", "action", "notify", "notice"),
 )
 
 Reader = Callable[[Place], object]
 
-_ID = re.compile(r"[a-z0-9-]+", re.ASCII)
+NO_CALENDARS: Mapping[str, Calendar] = MappingProxyType({})
+
+ID = "[a-z0-9-]+"
+"""The pattern of an id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +49,12 @@ class Checked:
     problems: tuple[Problem, ...]
 
 
-def check_rules(document: object, streams: Mapping[str, Stream] = STREAMS) -> Checked:
+def check_rules(
+    document: object,
+    streams: Mapping[str, Stream] = STREAMS,
+    almanac: Almanac = HERE,
+    calendars: Mapping[str, Calendar] = NO_CALENDARS,
+) -> Checked:
     """Check a whole rule file. That ids are unique is for the caller to see, who knows the other files too.
 
     >>> [problem.message for problem in check_rules({"version": 1, "rulez": []}).problems]
@@ -51,7 +68,7 @@ def check_rules(document: object, streams: Mapping[str, Stream] = STREAMS) -> Ch
     ids: dict[int, str] = {}
     places = entries["rules"].items("a list of rules") if "rules" in entries else None
     for index, place in enumerate(places or []):
-        rule = _read_rule(place, streams)
+        rule = _read_rule(place, streams, almanac, calendars)
         if rule is not None:
             good[index] = rule
         if isinstance(place.value, dict) and _is_id(place.value.get("id")):
@@ -65,10 +82,12 @@ def _check_version(place: Place) -> None:
 
 
 def _is_id(value: object) -> TypeGuard[str]:
-    return isinstance(value, str) and _ID.fullmatch(value) is not None
+    return isinstance(value, str) and re.fullmatch(ID, value, re.ASCII) is not None
 
 
-def _read_rule(place: Place, streams: Mapping[str, Stream]) -> Rule | None:
+def _read_rule(
+    place: Place, streams: Mapping[str, Stream], almanac: Almanac, calendars: Mapping[str, Calendar]
+) -> Rule | None:
     """Read one rule to its end, whatever is wrong on the way; give it only if nothing is."""
     before = len(place.problems)
     parts = place.keys(RULE_KEYS, required=REQUIRED, wanted="a rule, as a mapping")
@@ -76,24 +95,46 @@ def _read_rule(place: Place, streams: Mapping[str, Stream]) -> Rule | None:
         return None
     name = parts["stream"].choice(streams, "stream") if "stream" in parts else None
     below = "direction" in parts and read_direction(parts["direction"])
-    settings: dict[str, Any] = {"stream": name, "below": below, **read_times(parts, place)}
+    settings: dict[str, Any] = {"stream": name, "below": below, "almanac": almanac, **read_times(parts, place)}
     if name is not None:
-        settings |= _read_each(parts, _readers_of_events(streams[name]))
+        hop_is_wrong = "hop" in parts and any(problem.path == parts["hop"].path for problem in place.problems)
+        scope = Scope(streams[name], streams, None if hop_is_wrong else settings["hop_ms"], calendars)
+        settings |= _read_each(parts, _readers_of_events(scope))
     measure = settings.get("measure")
-    spoken = None if name is None else (*SPOKEN, *settings.get("by", ()))
+    if measure is not None and name is not None:
+        check_window(parts["measure"], measure, settings["window_ms"])
+        check_series(parts, measure, streams[name], streams)
+        settings["measure"] = measure = select_agents(measure, settings.get("where", ()), streams)
+        measure = measure.base or measure
+    if name is not None:
+        driven = driven_by(measure, streams[name], streams, below=below)
+        settings |= _read_each(parts, {"contributors": lambda part: read_contributors(part, driven, measure)})
+    settings |= _read_each(parts, {"targets": read_targets})
+    targets: Mapping[str, float] = settings.get("targets", {})
+    limit = targets.get("limit")
+    spoken = None if name is None else (*SPOKEN, *words_of(targets), *spoken_of(settings))
     settings |= _read_each(
         parts,
         {
             "id": _read_id,
-            "levels": lambda part: read_levels(part, below=below),
+            "levels": lambda part: read_levels(part, below=below, limit=limit),
             "clear": read_clear,
-            "min_events": lambda part: read_min_events(part, measure.kind if measure else None),
+            "min_events": lambda part: read_min_events(part, (measure.base or measure).kind if measure else None),
             **dict.fromkeys(("title", "summary", "action"), lambda part: read_texts(part, spoken)),
             "notice": lambda part: part.text("the name of a notice template"),
         },
     )
+    check_apart(parts, settings.get("at", ()))
     levels = [level for level, _ in settings.get("levels", ())]
-    settings |= _read_each(parts, {"notify": lambda part: read_notify(part, levels)})
+    settings["excepted"] = settings.pop("except", ())
+    settings |= _read_each(
+        parts,
+        {
+            "notify": lambda part: read_notify(part, levels),
+            "when": lambda part: read_when(part, levels, below=below, limit=limit),
+            "quiet": lambda part: read_quiet(part, levels),
+        },
+    )
     return Rule(**settings) if len(place.problems) == before else None
 
 
@@ -101,12 +142,15 @@ def _read_each(parts: Mapping[str, Place], readers: Mapping[str, Reader]) -> dic
     return {key: read(parts[key]) for key, read in readers.items() if key in parts}
 
 
-def _readers_of_events(stream: Stream) -> Mapping[str, Reader]:
+def _readers_of_events(scope: Scope) -> Mapping[str, Reader]:
     """Give the readers of all that names fields, and so needs to know the stream."""
+    stream = scope.stream
     return {
         "where": lambda part: read_where(part, stream),
-        "measure": lambda part: read_measure(part, stream),
-        "by": lambda part: _read_by(part, stream),
+        "except": lambda part: read_except(part, stream),
+        "measure": lambda part: read_measure(part, scope),
+        "by": lambda part: read_by(part, stream),
+        "at": lambda part: read_at(part, stream),
     }
 
 
@@ -116,15 +160,3 @@ def _read_id(place: Place) -> str | None:
         place.refuse(f"must be a name of a-z, 0-9 and -, not {quoted(name)}")
         return None
     return name
-
-
-def _read_by(place: Place, stream: Stream) -> tuple[str, ...]:
-    names: list[str] = []
-    for item in place.items("a list of fields, as in [region]") or []:
-        if read_field(item, stream) is None:
-            continue
-        name = str(item.value)
-        if name in names:
-            item.refuse(f"{quoted(name)} is in the list already")
-        names.append(name)
-    return tuple(names)

@@ -40,6 +40,13 @@ def read_where(place: Place, stream: Stream) -> tuple[Condition, ...]:
     return tuple(conditions)
 
 
+def read_except(place: Place, stream: Stream) -> tuple[Condition, ...]:
+    """Read the `where` of what is left out; to leave out everything is a slip of the hand."""
+    if place.value == {}:
+        place.refuse("names nothing to leave out: take it away, or name a field")
+    return read_where(place, stream)
+
+
 def _read_operators(place: Place, name: str, field: Field) -> Sequence[Condition]:
     entries = place.entries() or {}
     if not entries:

@@ -9,7 +9,10 @@ UNIT_MS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 DURATION_MS_MAX = 3_650 * UNIT_MS["d"]
 """Ten years: longer is a slip of the hand, and sums of times must stay within 64 bits."""
 
-_DURATION = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,15})?)(ms|s|m|h|d)", re.ASCII)
+DURATION = r"([0-9]{1,15}(?:\.[0-9]{1,15})?)(ms|s|m|h|d)"
+
+FOREVER = 1 << 62
+"""A time that never comes."""
 
 
 def parse_duration(text: str) -> int:
@@ -21,7 +24,7 @@ def parse_duration(text: str) -> int:
     Traceback (most recent call last):
     ValueError: is not a whole number of milliseconds
     """
-    parts = _DURATION.fullmatch(text)
+    parts = re.fullmatch(DURATION, text, re.ASCII)
     if parts is None:
         if text.startswith("-"):
             raise ValueError("is negative: a duration is 0 or more")

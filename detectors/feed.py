@@ -12,23 +12,41 @@ from typing import Any
 
 import numpy as np
 
-from detectors import exact
+from detectors import exact, sketch
 from detectors.batch import Column, EventBatch, Int64, UInt64
-from detectors.codes import combine
-from detectors.partial import Array, Partial, Things, latest_things, merge, reduce_events, unique_pairs
+from detectors.codes import code_of, combine
+from detectors.contributors import parts_of
+from detectors.latest import HIT, NO_HIT
+from detectors.partial import (
+    Array,
+    Moments,
+    Partial,
+    Stages,
+    Things,
+    Weights,
+    latest_things,
+    merge,
+    reduce_events,
+    unique_pairs,
+)
 from detectors.rules import Kind, Rule
+from detectors.steps import ACTUAL, PLANNED, STEP, UNTIL, overruns_of, roles_of
 from detectors.transition import Key
 from detectors.vocabulary import Stream
-from detectors.where import matches
+from detectors.where import chosen_by, matches
 
 _CHUNKS_MAX = 64  # parts of one open pane; more are merged, so that many small batches stay small
 
 
 class SeriesTable:
-    """The series of one `by` over one stream: key ↔ row. Rules with the same `by` share one."""
+    """The series of one `by` over one stream: key ↔ row. Rules with the same `by` share one.
 
-    def __init__(self, by: tuple[str, ...]) -> None:
+    `level` is that of a rule that is judged at several: it stands first in the keys, and `by` begins with its field.
+    """
+
+    def __init__(self, by: tuple[str, ...], level: str | None = None) -> None:
         self.by = by
+        self.level = level
         self.keys: list[Key] = []
         self._known = np.full(1, np.iinfo(np.uint64).max)  # codes, sorted; the last stands for none
         self._row_at = np.full(1, -1)  # the row of each
@@ -57,7 +75,8 @@ class SeriesTable:
         fresh, first = np.unique(codes[unknown], return_index=True)
         order = np.argsort(first)
         for event in unknown[first[order]].tolist():
-            self.keys.append(tuple(_key_value(column.values[event]) for column in columns))
+            key = tuple(_key_value(column.values[event]) for column in columns)
+            self.keys.append(key if self.level is None else (self.level, *key))
         known = np.concatenate((self._known, fresh[order]))
         rows = np.concatenate((self._row_at, np.arange(len(self.keys) - len(fresh), len(self.keys))))
         by_code = np.argsort(known)
@@ -100,9 +119,9 @@ class Feeder:
     def feed(self, batch: EventBatch, rows: Int64, table: SeriesTable) -> None:
         """Count a batch into its panes. `rows` are the events' series in `table`."""
         rule = self.rule
-        wanted = matches(rule.where, self._stream.fields, batch)
+        wanted = chosen_by(rule, self._stream.fields, batch)
         ends = (batch.time_ms // rule.hop_ms + 1) * rule.hop_ms
-        if rule.measure.kind.is_now:
+        if rule.measure.kind.places_things:
             # What a thing is *not* any more counts too, so nothing is left out here.
             chosen = np.arange(len(batch))
             matched = np.ones(len(batch), np.bool_) if wanted is None else wanted
@@ -127,11 +146,11 @@ class Feeder:
 
     def _part(self, end: int, chosen: _Chosen, table: SeriesTable) -> Partial:
         batch, events, rows = chosen.batch, chosen.events, chosen.rows
-        if self.rule.measure.kind.is_now:
+        if self.rule.measure.kind.places_things:
             columns: dict[str, Array] = {"first_ms": batch.time_ms[events]} if self.rule.below else {}
             groups, places = np.unique(rows, return_inverse=True)
             keys = [table.keys[row] for row in groups.tolist()]
-            things = self._things(chosen, places)
+            things = self._things(chosen, places, table.level)
             return Partial(self.rule.id, end, keys, reduce_events(rows, columns)[1], None, things)
         columns = self._columns(batch, events)
         groups, columns = reduce_events(rows, columns)
@@ -140,7 +159,40 @@ class Feeder:
             codes = _codes(batch.columns[self.rule.measure.field or ""])[events]
             there = codes != 0
             pairs = unique_pairs(np.searchsorted(groups, rows[there]), codes[there])
-        return Partial(self.rule.id, end, [table.keys[row] for row in groups.tolist()], columns, pairs)
+        keys = [table.keys[row] for row in groups.tolist()]
+        weights = moments = parts = None
+        if self.rule.measure.kind in (Kind.QUANTILE, Kind.MOMENTS):
+            weights, moments = self._singled(batch, events, np.searchsorted(groups, rows), columns)
+        if self.rule.contributors:
+            weight = self._weight(batch, events)
+            parts = parts_of(self.rule.contributors, batch, events, np.searchsorted(groups, rows), weight)
+        return Partial(self.rule.id, end, keys, columns, pairs, None, weights, moments, parts=parts)
+
+    def _singled(
+        self, batch: EventBatch, events: Int64, places: Int64, columns: dict[str, Array]
+    ) -> tuple[Weights | None, Moments | None]:
+        """Give what is told of single events: values for a quantile, moments for an unmatched."""
+        measure = self.rule.measure
+        if measure.kind is Kind.QUANTILE:
+            numbers = _numbers(batch.columns[measure.field or ""])[events]
+            there = ~np.isnan(numbers)
+            weights = sketch.weigh(places[there], numbers[there], np.ones(there.sum(), np.int64))
+            columns["coarse"], weights = sketch.bounded(columns["coarse"], weights)
+            return weights, None
+        codes = _codes(batch.columns[measure.field or ""])[events]
+        there = codes != 0
+        return None, (places[there], codes[there], batch.time_ms[events][there])
+
+    def _weight(self, batch: EventBatch, events: Int64) -> Array:
+        """Give what each event brings to the value: its amount to a sum, a hit to a share, itself to all others."""
+        measure = self.rule.measure
+        if measure.kind is Kind.SUM:
+            return exact.split(np.nan_to_num(_numbers(batch.columns[measure.field or ""])[events], nan=0.0))
+        hit = matches(measure.matching, self._stream.fields, batch) if measure.kind is Kind.SHARE else None
+        if hit is None:
+            return np.ones(len(events), np.int64)
+        brings: Array = hit[events] != self.rule.below  # a low share is driven by what does not match
+        return brings.astype(np.int64)
 
     def _columns(self, batch: EventBatch, events: Int64) -> dict[str, Array]:
         """Give each event its row of every column the measure adds up."""
@@ -148,9 +200,13 @@ class Feeder:
         columns: dict[str, Array] = {"count": np.ones(len(events), np.int64)}
         if self.rule.below:
             columns["first_ms"] = batch.time_ms[events]
+        if measure.kind is Kind.SILENT:
+            columns["last_ms"] = batch.time_ms[events]
         if measure.kind is Kind.SHARE:
             hit = matches(measure.matching, self._stream.fields, batch)
             columns["hits"] = columns["count"] if hit is None else hit[events].astype(np.int64)
+        if measure.kind is Kind.QUANTILE:
+            columns["coarse"] = np.zeros(len(events), np.int64)
         if measure.kind in (Kind.SUM, Kind.MEAN, Kind.MAX):
             numbers = _numbers(batch.columns[measure.field or ""])[events]
             there = ~np.isnan(numbers)
@@ -161,26 +217,48 @@ class Feeder:
                 columns["limbs"] = exact.split(np.where(there, numbers, 0.0))
         return columns
 
-    def _things(self, chosen: _Chosen, places: Int64) -> Things:
+    def _things(self, chosen: _Chosen, places: Int64, level: str | None) -> Things:
         batch, events = chosen.batch, chosen.events
         measure = self.rule.measure
         size = len(events)
+        stages: Stages | None = None
         numbers = np.full(size, np.nan)
         values = np.zeros(size, np.uint64)
         if measure.kind is Kind.NOW_SUM:
             numbers = _numbers(batch.columns[measure.field or ""])[events]
         if measure.kind is Kind.NOW_DISTINCT:
             values = _codes(batch.columns[measure.field or ""])[events]
+        if measure.kind is Kind.NOW_SHARE:
+            hit = matches(measure.matching, self._stream.fields, batch)
+            values = np.where(True if hit is None else hit[events], np.uint64(HIT), np.uint64(NO_HIT))
+        if measure.clock is not None:
+            values = roles_of(measure.clock, _codes(batch.columns[STEP])[events])
+            if UNTIL in batch.columns:
+                numbers = _numbers(batch.columns[UNTIL])[events]
+            if measure.clock.name_worst:
+                planned, actual = (_numbers(batch.columns[name])[events] for name in (PLANNED, ACTUAL))
+                names = batch.columns[STEP].values
+                stages = [str(names[event]) for event in events.tolist()], overruns_of(planned, actual)
+        codes = _codes(batch.columns[self._stream.thing or ""])[events]
+        if level is not None:  # a thing has a place at each level
+            codes = combine([codes, np.full(size, code_of(level), np.uint64)], size)
         things = Things(
-            _codes(batch.columns[self._stream.thing or ""])[events],
+            codes,
             batch.time_ms[events],
             [batch.ids[event] for event in events.tolist()],
             places,
             chosen.matched[events],
             numbers,
             values,
+            every=measure.clock is not None,
+            stages=stages,
+            texts=self._texts(batch, events),
         )
-        return latest_things([(things, np.arange(size))])
+        return things if things.every else latest_things([(things, np.arange(size))])
+
+    def _texts(self, batch: EventBatch, events: Int64) -> list[tuple[str, ...]]:
+        columns = [batch.columns[field].values for field in self.rule.contributors]
+        return [tuple(str(values[event] or "") for values in columns) for event in events.tolist()] if columns else []
 
     def state(self) -> list[Any]:
         """Write the open panes down, each merged into one partial."""
@@ -196,13 +274,20 @@ def _numbers(column: Column) -> Any:
     return column.numbers
 
 
+_CODED = (Kind.DISTINCT, Kind.NOW_DISTINCT, Kind.MOMENTS)  # what asks which values are the same
+
+
 def fields_of(rule: Rule, stream: Stream) -> Mapping[str, bool]:
     """Name the fields a rule reads, and whether their codes are needed (keys, things, distinct values)."""
-    fields = {condition.field: False for condition in (*rule.where, *rule.measure.matching)}
-    fields |= dict.fromkeys(rule.by, True)
+    fields = {condition.field: False for condition in (*rule.where, *rule.excepted, *rule.measure.matching)}
+    fields |= dict.fromkeys((*rule.at, *rule.by, *rule.contributors), True)
     kind = rule.measure.kind
-    if kind.is_now and stream.thing is not None:
+    if kind.places_things and stream.thing is not None:
         fields[stream.thing] = True
+    if kind.is_overdue:
+        fields |= {STEP: True} | ({UNTIL: fields.get(UNTIL, False)} if UNTIL in stream.fields else {})
+    if rule.measure.clock is not None and rule.measure.clock.name_worst:
+        fields |= {PLANNED: fields.get(PLANNED, False), ACTUAL: fields.get(ACTUAL, False)}
     if rule.measure.field is not None:
-        fields[rule.measure.field] = fields.get(rule.measure.field, False) or kind in (Kind.DISTINCT, Kind.NOW_DISTINCT)
+        fields[rule.measure.field] = fields.get(rule.measure.field, False) or kind in _CODED
     return fields

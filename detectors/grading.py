@@ -9,9 +9,10 @@ from itertools import pairwise
 from detectors.durations import format_duration, parse_duration
 from detectors.places import Place, describe, number_text, quoted
 from detectors.rules import Kind, Rule
+from detectors.targets import read_threshold
 from detectors.wording import LEVELS
 
-TAKE_MIN_EVENTS = (Kind.MEAN, Kind.MAX, Kind.SHARE)
+TAKE_MIN_EVENTS = (Kind.MEAN, Kind.MAX, Kind.SHARE, Kind.QUANTILE, Kind.RATIO, Kind.UNMATCHED_SHARE)
 HOPS_MAX = 1_000_000
 """Panes a window may have: more is a slip of the hand that would eat the memory."""
 
@@ -68,7 +69,7 @@ def read_times(parts: Mapping[str, Place], rule: Place) -> dict[str, int]:
     return spans
 
 
-def read_levels(place: Place, *, below: bool) -> tuple[tuple[str, float], ...]:
+def read_levels(place: Place, *, below: bool, limit: float | None = None) -> tuple[tuple[str, float], ...]:
     """Read thresholds, from the mildest to the worst. They must grow (with `below`, shrink) level by level."""
     entries = place.keys(LEVELS, wanted="a mapping of level to threshold", what="level")
     if entries is None:
@@ -78,7 +79,7 @@ def read_levels(place: Place, *, below: bool) -> tuple[tuple[str, float], ...]:
     if "act" in entries and len(entries) > 1:
         entries["act"].refuse('"act" stands alone: it takes the place of colours', at_key=True)
         return ()
-    read = [(level, entries[level].number()) for level in LEVELS if level in entries]
+    read = [(level, read_threshold(entries[level], limit)) for level in LEVELS if level in entries]
     levels = tuple((level, threshold) for level, threshold in read if threshold is not None)
     for (milder, low), (worse, high) in pairwise(levels):
         if (high >= low) if below else (high <= low):

@@ -13,7 +13,9 @@ from detectors.rules import Kind
 from detectors.windows import distinct_of
 
 State = tuple[int, float, int]
-"""Where a thing counts: series, number, code of the counted value."""
+"""Where a thing counts: series, number, code of the counted value (of a share: HIT, or not)."""
+
+HIT, NO_HIT = 2, 1
 
 
 class LatestStates:
@@ -58,7 +60,7 @@ class LatestStates:
         if not states:
             return
         rows = np.array([state[0] for state in states], np.int64)
-        if self._kind is Kind.NOW_DISTINCT:
+        if self._kind in (Kind.NOW_DISTINCT, Kind.NOW_SHARE):
             for row, _, code in states:
                 if code:
                     self._values[row][code] += sign
@@ -69,7 +71,9 @@ class LatestStates:
         np.add.at(self._limbs, rows, sign * exact.split(np.nan_to_num(numbers, nan=0.0)))
 
     def values(self, rows: Int64) -> Float64:
-        """Give the value of each series; it is always known."""
+        """Give the value of each series: of a share of no things NaN, of all else always known."""
+        if self._kind is Kind.NOW_SHARE:
+            return np.array([_share(self._values[row]) for row in rows.tolist()])
         if self._kind is Kind.NOW_DISTINCT:
             return np.fromiter((distinct_of(self._values[row]) for row in rows.tolist()), np.float64, len(rows))
         return exact.to_float(self._limbs[rows])
@@ -82,6 +86,10 @@ class LatestStates:
         """Take up what `state` gave; the series must have grown already."""
         self._things = dict(things)
         self._add(list(things.values()), +1)
+
+
+def _share(things: Counter[int]) -> float:
+    return things[HIT] / total if (total := things.total()) else np.nan
 
 
 def _states(rows: Int64, things: Things) -> list[tuple[int, State, bool]]:

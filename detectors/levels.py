@@ -7,7 +7,8 @@ it has not clearly left. With F the boundaries of [t − for, t] and C those of 
 
 Nothing is kept per boundary. For each level it is enough to know since when it has been entered without a break
 (F is fulfilled once that is at least `for` ago) and when it was last held (C once that is at most `clear_for` ago).
-So a boundary at which no value changes needs no work, unless a hold runs out there: `wake_ms` says when.
+So a boundary at which no value changes needs no work, unless a hold runs out there: `wake_ms` says when; or unless
+another block of `when` holds from there on, and with it other thresholds: `border_ms` says when.
 """
 
 from __future__ import annotations
@@ -18,10 +19,9 @@ from typing import Any
 import numpy as np
 
 from detectors.batch import Bool, Float64, Int64
+from detectors.durations import FOREVER
+from detectors.hours import Schedule
 from detectors.rules import Rule
-
-FOREVER = 1 << 62
-"""A time that never comes."""
 
 _NONE = np.zeros(0, np.int64)
 _NO = np.zeros(0, np.bool_)
@@ -43,26 +43,35 @@ class Levels:
     def __init__(self, rule: Rule) -> None:
         self._rule = rule
         # `below` is `above` with the sign turned: −value ≥ −threshold.
-        sign = -1.0 if rule.below else 1.0
-        self._sign = sign
-        self._rise = np.array([sign * threshold for _, threshold in rule.levels])
-        self._fall = np.array([sign * left_at(threshold, rule.clear, below=rule.below) for _, threshold in rule.levels])
-        ranks = len(rule.levels)
+        self._sign = -1.0 if rule.below else 1.0
+        self._schedule = Schedule([block.span for block in rule.when], rule.almanac) if rule.when else None
+        self.border_ms = -FOREVER if rule.when else FOREVER  # the first boundary at which thresholds may be others
+        self._take_block(0)
         self.rank = np.zeros(0, np.int64)
         self.value = np.zeros(0)  # the last value judged, NaN = unknown
         self.started_ms = np.zeros(0, np.int64)
         self.wake_ms = np.zeros(0, np.int64)
+        ranks = len(rule.levels)
         self._since_ms = np.zeros((0, ranks), np.int64)  # entered without a break since; FOREVER = not entered
         self._held_ms = np.zeros((0, ranks), np.int64)  # last held; FOREVER = held now
         self._known_ms = np.zeros(0, np.int64)  # last boundary with a value; FOREVER = known now
         self._calm = np.zeros(0, np.bool_)  # green, and neither entered nor held: no hold can run out
+
+    def _take_block(self, block: int) -> None:
+        """Judge by the thresholds of a block of `when`, counted from 1; 0: by those of the rule."""
+        rule = self._rule
+        self._block = block
+        self.thresholds = rule.when[block - 1].thresholds if block else tuple(limit for _, limit in rule.levels)
+        self._rise = self._sign * np.array(self.thresholds)
+        fall = [left_at(threshold, rule.clear, below=rule.below) for threshold in self.thresholds]
+        self._fall = self._sign * np.array(fall)
 
     def grow(self, size: int) -> None:
         """Make room for `size` series, new ones green and never known."""
         if size <= len(self.rank):
             return
         room = max(size, 2 * len(self.rank)) - len(self.rank)
-        ranks = len(self._rise)
+        ranks = len(self._rule.levels)
         self.rank = np.concatenate((self.rank, np.zeros(room, np.int64)))
         self.value = np.concatenate((self.value, np.full(room, np.nan)))
         self.started_ms = np.concatenate((self.started_ms, np.zeros(room, np.int64)))
@@ -78,6 +87,10 @@ class Levels:
         `rows` are unique. Return the rows whose level changed, the rank each had, and whether it was for want of a
         value.
         """
+        if self._schedule is not None and time_ms >= self.border_ms:
+            self._take_block(self._schedule.at(time_ms))
+            hop = self._rule.hop_ms
+            self.border_ms = -(-self._schedule.until(time_ms) // hop) * hop
         turned = self._sign * values
         if (turned < self._fall[0]).all() and self._calm[rows].all():  # the usual case: green and nowhere near a level
             self.value[rows] = values
@@ -142,9 +155,12 @@ class Levels:
 
     def state(self, size: int) -> dict[str, Any]:
         """Write the first `size` series down as plain columns."""
-        return {name.strip("_"): getattr(self, name)[:size].copy() for name in self._STATE}
+        columns = {name.strip("_"): getattr(self, name)[:size].copy() for name in self._STATE}
+        return columns | {"block": self._block, "border_ms": self.border_ms}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Take up what `state` wrote."""
         for name in self._STATE:
             setattr(self, name, state[name.strip("_")].copy())
+        self._take_block(state["block"])
+        self.border_ms = state["border_ms"]

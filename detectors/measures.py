@@ -2,23 +2,65 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 
+from detectors.clockreading import BESIDE_OVERDUE, read_overdue, read_silent
+from detectors.compound import Scope, read_growth, read_ratio, read_unmatched
 from detectors.conditions import read_field, read_where
-from detectors.places import Place, quoted, suggest
+from detectors.measures_ahead import KEYS as AHEAD
+from detectors.measures_ahead import read_ahead
+from detectors.places import Place, describe, quoted, suggest
 from detectors.rules import Kind, Measure
 from detectors.vocabulary import FieldType, Stream
 
 OF_A_FIELD = {"sum": Kind.SUM, "mean": Kind.MEAN, "max": Kind.MAX, "distinct": Kind.DISTINCT}
-NOW = {"count": Kind.NOW_COUNT, "sum": Kind.NOW_SUM, "distinct": Kind.NOW_DISTINCT}
-NEEDS_NUMBERS = {Kind.SUM, Kind.MEAN, Kind.MAX, Kind.NOW_SUM}
-MEASURES = ("count", *OF_A_FIELD, "share", "now")
-# Named in the contract, and computed by a later version: a rule that asks for one is refused, not misread.
-NOT_YET = ("quantile", "ratio", "growth", "unusual", "overdue", "silent", "forecast", "service_level_ahead")
+NOW = {"count": Kind.NOW_COUNT, "sum": Kind.NOW_SUM, "distinct": Kind.NOW_DISTINCT, "share": Kind.NOW_SHARE}
+NEEDS_NUMBERS = {Kind.SUM, Kind.MEAN, Kind.MAX, Kind.NOW_SUM, Kind.QUANTILE}
+MEASURES = (
+    "count",
+    *OF_A_FIELD,
+    "share",
+    "now",
+    "overdue",
+    "silent",
+    "quantile",
+    "ratio",
+    "growth",
+    "unmatched",
+    *AHEAD,
+)
+_BESIDE = {
+    "now": ("field", "of"),
+    "quantile": ("q",),
+    "ratio": ("per",),
+    "growth": ("against",),
+    "unmatched": ("in", "on", "within"),
+    "overdue": BESIDE_OVERDUE,
+    **AHEAD,
+}
 
 
-def read_measure(place: Place, stream: Stream) -> Measure | None:
+_FORMS = {
+    "share": "{share: {outcome: abandoned}}",
+    "now": "{now: count}",
+    "overdue": "{overdue: count, from: opened, until: closed, limit: 24h}",
+    "silent": "{silent: true}",
+    "quantile": "{quantile: FIELD, q: 0.95}",
+    "ratio": "{ratio: {of: {…}, to: {…}}}",
+    "growth": "{growth: count, against: 7d}",
+    "unmatched": "{unmatched: share, in: {stream: complaints}, on: customer, within: 30m}",
+    "unusual": "{unusual: count}",
+    "forecast": "{forecast: count, ahead: 15m}",
+    "drop": "{drop: count, against: 28d}",
+    "new": "{new: FIELD, within: 30d}",
+    "service_level_ahead": "{service_level_ahead: 15m, within: 20s}",
+}
+
+
+def read_measure(place: Place, scope: Scope) -> Measure | None:
     """Read `count`, `{sum: field}`, `{share: WHERE}`, `{now: count}` and their like."""
+    stream = scope.stream
     if isinstance(place.value, str):
         return _read_word(place, place.value)
     entries = place.entries("the name of a measure or a mapping, as in {sum: users}")
@@ -26,22 +68,28 @@ def read_measure(place: Place, stream: Stream) -> Measure | None:
     if entries is None or name is None:
         return None
     operand = entries[name]
-    if name in NOT_YET:
-        operand.refuse(_not_yet(name), at_key=True)
-    elif name == "now":
-        return _read_now(operand, entries.get("field"), stream)
-    elif name == "share":
-        return _read_share(operand, stream)
-    elif name in OF_A_FIELD:
+    readers: Mapping[str, Callable[[], Measure | None]] = {
+        "now": lambda: _read_now(operand, entries, stream),
+        "share": lambda: _read_share(operand, stream),
+        "quantile": lambda: _read_quantile(operand, entries.get("q"), stream),
+        "overdue": lambda: read_overdue(operand, entries, stream, scope.calendars),
+        "silent": lambda: read_silent(operand),
+        "ratio": lambda: read_ratio(operand, entries.get("per"), scope, read_measure),
+        "growth": lambda: read_growth(operand, entries.get("against"), scope, read_measure),
+        "unmatched": lambda: read_unmatched(operand, entries, scope),
+        **{ahead: lambda: read_ahead(name, entries, scope, read_measure) for ahead in AHEAD},
+    }
+    if name in readers:
+        return readers[name]()
+    if name in OF_A_FIELD:
         return _over_field(OF_A_FIELD[name], operand, stream)
-    else:
-        operand.refuse('"count" takes nothing: write measure: count', at_key=True)
+    operand.refuse('"count" takes nothing: write measure: count', at_key=True)
     return None
 
 
 def _name_of(place: Place, entries: Mapping[str, Place]) -> str | None:
     """Find the one measure that a mapping names, and refuse what stands beside it."""
-    named = [key for key in entries if key in MEASURES or key in NOT_YET]
+    named = [key for key in entries if key in MEASURES]
     if not named:
         if not entries:
             place.refuse(f"names no measure: there are {', '.join(MEASURES)}")
@@ -51,25 +99,26 @@ def _name_of(place: Place, entries: Mapping[str, Place]) -> str | None:
     name = named[0]
     for other in named[1:]:
         entries[other].refuse(f'a rule has one measure, and "{name}" is there already', at_key=True)
-    if name not in NOT_YET:  # what those take is not known here
-        belongs = ("now", "field") if name == "now" else (name,)
-        for key, operand in entries.items():
-            if key not in belongs and key not in named:
-                operand.refuse(f'unknown key {quoted(key)} beside "{name}": {suggest(key, belongs)}', at_key=True)
+    belongs = (name, *_BESIDE.get(name, ()))
+    for key, operand in entries.items():
+        if key not in belongs and key not in named:
+            operand.refuse(f'unknown key {quoted(key)} beside "{name}": {suggest(key, belongs)}', at_key=True)
     return name
 
 
-def _not_yet(name: str) -> str:
-    return f'measure "{name}" is not available in this version: there are {", ".join(MEASURES)}'
+_FORMS = {
+    "share": "{share: {outcome: abandoned}}",
+    "now": "{now: count}",
+    "overdue": "{overdue: count, from: opened, until: closed, limit: 24h}",
+    "silent": "{silent: true}",
+}
 
 
 def _read_word(place: Place, name: str) -> Measure | None:
     if name == "count":
         return Measure(Kind.COUNT)
-    if name in NOT_YET:
-        place.refuse(_not_yet(name))
-    elif name in MEASURES:
-        form = {"share": "{share: {outcome: abandoned}}", "now": "{now: count}"}.get(name, f"{{{name}: FIELD}}")
+    if name in MEASURES:
+        form = _FORMS.get(name, f"{{{name}: FIELD}}")
         place.refuse(f'"{name}" needs to know of what: write {form}')
     else:
         place.refuse(f"unknown measure {quoted(name)}: {suggest(name, MEASURES)}")
@@ -83,13 +132,33 @@ def _read_share(place: Place, stream: Stream) -> Measure:
     return Measure(Kind.SHARE, matching=matching)
 
 
-def _read_now(place: Place, field: Place | None, stream: Stream) -> Measure | None:
+def _read_quantile(place: Place, part: Place | None, stream: Stream) -> Measure | None:
+    measure = _over_field(Kind.QUANTILE, place, stream)
+    if part is None:
+        place.refuse('"quantile" needs to know which: write {quantile: FIELD, q: 0.95}', at_key=True)
+        return None
+    q = part.number("a number over 0, up to 1")
+    if q is not None and not 0 < q <= 1:
+        part.refuse(f"must be a number over 0, up to 1, not {describe(q)}")
+    return None if measure is None or q is None else replace(measure, q=q)
+
+
+def _read_now(place: Place, entries: Mapping[str, Place], stream: Stream) -> Measure | None:
     if stream.thing is None:
         place.refuse(f'stream {stream.name} has no things whose latest state could be followed: no "now"', at_key=True)
     name = place.choice(NOW, "now measure")
     if name is None:
         return None
-    kind = NOW[name]
+    kind, field, of = NOW[name], entries.get("field"), entries.get("of")
+    if kind is Kind.NOW_SHARE:
+        if field is not None:
+            field.refuse('"now: share" takes no field: write {now: share, of: WHERE}', at_key=True)
+        if of is None:
+            place.refuse('"now: share" needs to know of what: write {now: share, of: WHERE}')
+            return None
+        return replace(_read_share(of, stream), kind=kind)
+    if of is not None:
+        of.refuse(f'"now: {name}" takes no "of": only "now: share" does', at_key=True)
     if kind is Kind.NOW_COUNT:
         if field is not None:
             field.refuse('"now: count" counts things, it takes no field', at_key=True)

@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from detectors import exact
-from detectors.batch import Int64
+from detectors import exact, sketch
+from detectors.batch import Float64, Int64, UInt64
+from detectors.contributors import Parts, merge_parts
 from detectors.transition import Key
 
 Array = npt.NDArray[Any]
@@ -26,6 +27,8 @@ _COMBINE: Mapping[str, np.ufunc] = {
     "hits": np.add,  # (n,) events that match the share's own condition
     "max": np.maximum,  # (n,) greatest value
     "first_ms": np.minimum,  # (n,) earliest event time
+    "last_ms": np.maximum,  # (n,) latest event time
+    "coarse": np.maximum,  # (n,) 1 where `weights` hold the middles of buckets instead of the values
 }
 
 _DENSE = 4  # series an event at which sorting the events becomes cheaper than a place for each series
@@ -34,24 +37,40 @@ DISTINCT_EXACT = 16_384
 """Distinct values a series counts exactly; beyond, the k smallest codes estimate the number."""
 
 
+Stages = tuple[Sequence[str], Int64]
+"""(n,) names of steps, and by how many milliseconds each overran its plan."""
+
+
 @dataclass(frozen=True, slots=True)
 class Things:
-    """The latest event of each thing in a pane: parallel columns, one row a thing."""
+    """The latest event of each thing in a pane, or `every` one: parallel columns, one row an event."""
 
     code: npt.NDArray[np.uint64]
     time_ms: Int64
     ids: Sequence[str]  # the greatest wins a tie
     row: Int64  # into the partial's keys
     matched: npt.NDArray[np.bool_]
-    number: npt.NDArray[np.float64]  # the summed field, NaN = missing
-    value: npt.NDArray[np.uint64]  # the code of the counted field, 0 = missing
+    number: npt.NDArray[np.float64]  # the summed field, or the time a clock is extended to; NaN = missing
+    value: npt.NDArray[np.uint64]  # the code of the counted field, 0 = missing; or the event's role for a clock
+    every: bool = False  # a clock needs all steps, in their order, not the latest alone
+    stages: Stages | None = None  # where the step to blame is to be named
+    texts: Sequence[Sequence[str]] = ()  # what each has in the fields that are asked for as contributors
+
+
+Weights = tuple[Int64, Float64, Int64]
+"""Values of a field as (row, value, how often): each value of a row once, by row and value."""
+
+Moments = tuple[Int64, UInt64, Int64]
+"""Events as (row, code of a field, event time), in any order."""
 
 
 @dataclass(frozen=True, slots=True)
 class Partial:
     """What one pane ending at `end_ms` holds, a row a series: `keys[i]` belongs to row i of every column.
 
-    `pairs` are the distinct values as (row, code); `things` the latest states, for `now` measures.
+    `pairs` are the distinct values as (row, code); `things` the latest states, for `now` measures; `weights` the values
+    of a quantile; `moments` the events of an unmatched; `parts` who brought how much, for rules that ask. `side` says
+    for which of `Rule.sides` it was counted.
     """
 
     rule: str
@@ -60,6 +79,15 @@ class Partial:
     columns: Mapping[str, Array] = field(default_factory=dict)
     pairs: tuple[Int64, npt.NDArray[np.uint64]] | None = None
     things: Things | None = None
+    weights: Weights | None = None
+    moments: Moments | None = None
+    side: int = 0
+    parts: Parts | None = None
+
+    @property
+    def name(self) -> str:
+        """Name what was counted: the rule, and of its sides any but the first."""
+        return f"{self.rule}/{self.side}" if self.side else self.rule
 
     def state(self) -> list[Any]:
         """Write down as plain data and arrays."""
@@ -67,20 +95,29 @@ class Partial:
         told = None
         if things is not None:
             told = [things.code, things.time_ms, list(things.ids), things.row]
-            told += [things.matched, things.number, things.value]
-        return [self.rule, self.end_ms, list(self.keys), dict(self.columns), self.pairs, told]
+            told += [things.matched, things.number, things.value, things.every, things.stages, list(things.texts)]
+        if self.weights is None and self.moments is None and self.parts is None and not self.side:
+            more = []
+        else:
+            more = [self.weights, self.moments, self.side, None if self.parts is None else self.parts.state()]
+        return [self.rule, self.end_ms, list(self.keys), dict(self.columns), self.pairs, told, *more]
 
     @classmethod
     def of(cls, state: Sequence[Any]) -> Partial:
         """Take up what `state` wrote."""
-        rule, end_ms, keys, columns, pairs, told = state
+        rule, end_ms, keys, columns, pairs, told, *more = state
+        weights, moments, side, parts = more or (None, None, 0, None)
         return cls(
             rule,
             end_ms,
             [tuple(key) for key in keys],
             columns,
             None if pairs is None else (pairs[0], pairs[1]),
-            None if told is None else Things(*told),
+            None if told is None else Things(*told),  # stages come back as a list of two, which reads the same
+            None if weights is None else (weights[0], weights[1], weights[2]),
+            None if moments is None else (moments[0], moments[1], moments[2]),
+            side,
+            None if parts is None else Parts.of(parts),
         )
 
 
@@ -164,15 +201,31 @@ def merge(partials: Sequence[Partial]) -> Partial:
         )
     things = None
     if partials[0].things is not None:
-        things = latest_things([(p.things, row_of) for p, row_of in zip(partials, mapped, strict=True) if p.things])
+        of_all = [(p.things, row_of) for p, row_of in zip(partials, mapped, strict=True) if p.things]
+        things = all_things(of_all) if partials[0].things.every else latest_things(of_all)
     # Without columns (`now`) every key keeps its place; with them `groups` is 0 … len(keys) − 1, each key once.
     assert not columns or len(groups) == len(keys)
-    return Partial(partials[0].rule, partials[0].end_ms, keys, columns, pairs, things)
+    weights = moments = None
+    if partials[0].weights is not None:
+        weights = sketch.merged([(p.weights, row_of) for p, row_of in zip(partials, mapped, strict=True) if p.weights])
+        columns["coarse"], weights = sketch.bounded(columns["coarse"], weights)
+    if partials[0].moments is not None:
+        events = [(p.moments, row_of) for p, row_of in zip(partials, mapped, strict=True) if p.moments]
+        moments = (
+            np.concatenate([row_of[rows] for (rows, _, _), row_of in events]),
+            np.concatenate([codes for (_, codes, _), _ in events]),
+            np.concatenate([times for (_, _, times), _ in events]),
+        )
+    parts = None
+    if partials[0].parts is not None:
+        parts = merge_parts([(p.parts, row_of) for p, row_of in zip(partials, mapped, strict=True) if p.parts])
+    first = partials[0]
+    return Partial(first.rule, first.end_ms, keys, columns, pairs, things, weights, moments, first.side, parts)
 
 
 def latest_things(parts: Iterable[tuple[Things, Int64]]) -> Things:
     """Keep the latest event of each thing, by time and then by id; rows are translated through the arrays given."""
-    best: dict[int, tuple[int, str, int, bool, float, int]] = {}
+    best: dict[int, tuple[int, str, int, bool, float, int, Sequence[str]]] = {}
     for part, row_of in parts:
         columns = zip(
             part.code.tolist(),
@@ -182,13 +235,14 @@ def latest_things(parts: Iterable[tuple[Things, Int64]]) -> Things:
             part.matched.tolist(),
             part.number.tolist(),
             part.value.tolist(),
+            part.texts or [()] * len(part.ids),
             strict=True,
         )
         for code, *event in columns:
-            state = (event[0], event[1], event[2], event[3], event[4], event[5])
+            state = (event[0], event[1], event[2], event[3], event[4], event[5], event[6])
             if code not in best or state[:2] > best[code][:2]:
                 best[code] = state
-    times, ids, rows, matched, numbers, values = zip(*best.values(), strict=True) if best else ([],) * 6
+    times, ids, rows, matched, numbers, values, texts = zip(*best.values(), strict=True) if best else ([],) * 7
     return Things(
         np.fromiter(best, np.uint64, len(best)),
         np.array(times, np.int64),
@@ -197,4 +251,28 @@ def latest_things(parts: Iterable[tuple[Things, Int64]]) -> Things:
         np.array(matched, np.bool_),
         np.array(numbers, np.float64),
         np.array(values, np.uint64),
+        texts=list(texts) if any(texts) else (),
     )
+
+
+def all_things(parts: Sequence[tuple[Things, Int64]]) -> Things:
+    """Put the events of several parts into one, in any order; rows are translated through the arrays given."""
+    told = [part for part, _ in parts]
+    return Things(
+        np.concatenate([part.code for part in told]),
+        np.concatenate([part.time_ms for part in told]),
+        [id_ for part in told for id_ in part.ids],
+        np.concatenate([row_of[part.row] for part, row_of in parts]),
+        np.concatenate([part.matched for part in told]),
+        np.concatenate([part.number for part in told]),
+        np.concatenate([part.value for part in told]),
+        every=True,
+        texts=[texts for part in told for texts in part.texts],
+        stages=_all_stages([part.stages for part in told if part.stages is not None]),
+    )
+
+
+def _all_stages(parts: Sequence[Stages]) -> Stages | None:
+    if not parts:
+        return None
+    return [name for names, _ in parts for name in names], np.concatenate([overruns for _, overruns in parts])

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from datetime import date, datetime
 from typing import TypeGuard
+from zoneinfo import ZoneInfo
 
 from detectors.conditions import read_field
 from detectors.grading import read_duration
@@ -12,15 +14,16 @@ from detectors.places import Place, Problem, describe, quoted, suggest
 from detectors.vocabulary import FieldType, Stream
 from detectors.wording import LEVELS
 
-FILE_KEYS = ("rules", "tests")
+FILE_KEYS = ("rules", "zone", "holidays", "tests")
+REQUIRED = ("rules", "tests")
 TEST_KEYS = ("name", "events", "expect", "expect_none")
 EXPECT_KEYS = ("rule", "key", "level", "at", "between")
 REPEAT_KEYS = ("every", "from", "to")
 
 _DATE = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
-_CLOCK = r"[0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,9})?)?"
-_TIME = re.compile(rf"{_DATE}[Tt ]{_CLOCK}(?:[Zz]|[+-][0-9]{{2}}:[0-9]{{2}})", re.ASCII)
-_SHORT_TIME = re.compile(_CLOCK, re.ASCII)
+CLOCK = r"[0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,9})?)?"
+MOMENT = rf"{_DATE}[Tt ]{CLOCK}(?:[Zz]|[+-][0-9]{{2}}:[0-9]{{2}})"
+_SOME_DAY = datetime.fromisoformat("2026-03-01T00:00:00Z")
 
 
 def is_test_file(document: object) -> TypeGuard[dict[str, object]]:
@@ -31,14 +34,68 @@ def is_test_file(document: object) -> TypeGuard[dict[str, object]]:
 def check_tests(document: object, streams: Mapping[str, Stream]) -> list[Problem]:
     """Check the shape of a file of tests; whether they pass is another matter."""
     root = Place(document, (), [])
-    entries = root.keys(FILE_KEYS, required=FILE_KEYS) or {}
+    entries = root.keys(FILE_KEYS, required=REQUIRED) or {}
     if "rules" in entries:
         for item in entries["rules"].items("a list of rule files") or []:
             item.text("the name of a rule file")
+    if "zone" in entries:
+        _check_zone(entries["zone"])
+    for item in (entries["holidays"].items("a list of dates") or []) if "holidays" in entries else []:
+        _check_date(item)
     if "tests" in entries:
         for item in entries["tests"].items("a list of tests") or []:
             _check_test(item, streams)
     return root.problems
+
+
+def to_ms(value: object, first: datetime | None = None) -> int | None:
+    """Read a time as milliseconds since the epoch; None if it is none.
+
+    A time without a date takes date and offset of `first`.
+
+    >>> to_ms("2026-03-01T09:00:00.5Z"), to_ms(1772355600), to_ms("09:00:00"), to_ms("2026-02-30T09:00:00Z")
+    (1772355600500, 1772355600000, None, None)
+    >>> to_ms("09:00", datetime.fromisoformat("2026-03-01T17:00:00+08:00"))
+    1772326800000
+    """
+    if isinstance(value, (int, float)):
+        return round(value * 1000)
+    moment = moment_of(value, first)
+    return None if moment is None else round(moment.timestamp() * 1000)
+
+
+def moment_of(value: object, first: datetime | None = None) -> datetime | None:
+    """Read a text as a moment with its offset; None if it is none."""
+    if not isinstance(value, str):
+        return None
+    text = value.upper()
+    if first is not None and re.fullmatch(CLOCK, text, re.ASCII):
+        text = f"{first.date().isoformat()}T{text}"
+    elif not re.fullmatch(MOMENT, text, re.ASCII):
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:  # such as a 30th of February
+        return None
+    return moment if moment.tzinfo is not None or first is None else moment.replace(tzinfo=first.tzinfo)
+
+
+def _check_zone(place: Place) -> None:
+    name = place.text("the name of a time zone, as in Asia/Shanghai", any_text=False)
+    try:
+        if name is not None:
+            ZoneInfo(name)
+    except (LookupError, ValueError, OSError):  # OSError: the name of a folder of zones
+        place.refuse(f"unknown time zone {quoted(str(name))}: a name as Asia/Shanghai is asked for")
+
+
+def _check_date(place: Place) -> None:
+    text = place.text("a date, as in 2026-10-01", any_text=False)
+    try:
+        if text is not None:
+            date.fromisoformat(text)
+    except ValueError:
+        place.refuse(f"{quoted(str(text))} is no date, as in 2026-10-01")
 
 
 def _check_test(place: Place, streams: Mapping[str, Stream]) -> None:
@@ -142,5 +199,5 @@ def _check_time(place: Place, *, short: bool = False) -> None:
         place.number()
         return
     text = place.text("a time, as in 2026-03-01T09:00:00Z", any_text=False)
-    if text is not None and not _TIME.fullmatch(text) and not (short and _SHORT_TIME.fullmatch(text)):
+    if text is not None and to_ms(text, _SOME_DAY if short else None) is None:
         place.refuse(f"{quoted(text)} is no time with an offset, as in 2026-03-01T09:00:00Z")

@@ -9,6 +9,15 @@ Key = tuple[str | float | bool, ...]
 
 
 @dataclass(frozen=True, slots=True)
+class Contributor:
+    """One value of one field, and its share of what a series measured, 0 to 1."""
+
+    field: str
+    value: str
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
 class Transition:
     """One change of level of one series at one boundary (milliseconds since the epoch).
 
@@ -25,3 +34,5 @@ class Transition:
     value: float | None
     threshold: float
     reason: str  # raised, lowered, cleared, unknown
+    worst_step: str | None = None  # the step to blame, empty if it is not known; None where nobody asked
+    top: tuple[Contributor, ...] | None = None  # who drives the value; None where the rule does not ask

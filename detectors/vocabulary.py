@@ -27,11 +27,15 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """A stream: its fields besides `id` and `time`, and the field that names the *thing* a `now` measure follows."""
+    """A stream: its fields besides `id` and `time`, and the field that names the *thing* a `now` measure follows.
+
+    `key` is the field by which `tocsin send` chooses the partition, unless it is told otherwise.
+    """
 
     name: str
     fields: Mapping[str, Field]
     thing: str | None = None
+    key: str | None = None
 
 
 _NUMBERS = {"severity", "users", "asked", "paid", "premium", "days", "score", "cost"}

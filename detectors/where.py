@@ -1,4 +1,4 @@
-"""The `where` of a rule, over columns."""
+"""The `where` and `except` of a rule, over columns."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from detectors.batch import Bool, Column, EventBatch, Float64
 from detectors.codes import code_of
-from detectors.rules import Condition, Op
+from detectors.rules import Condition, Op, Rule
 from detectors.vocabulary import Field, FieldType
 
 _COMPARE: Mapping[Op, Callable[[Float64, float], Bool]] = {
@@ -26,6 +26,15 @@ def matches(conditions: Sequence[Condition], fields: Mapping[str, Field], batch:
         holds = _holds(condition, fields[condition.field].type, batch.columns[condition.field])
         mask = holds if mask is None else mask & holds
     return mask
+
+
+def chosen_by(rule: Rule, fields: Mapping[str, Field], batch: EventBatch) -> Bool | None:
+    """Say which events are a rule's: they match its `where`, and not its `except`."""
+    mask = matches(rule.where, fields, batch)
+    left_out = matches(rule.excepted, fields, batch)
+    if left_out is None:
+        return mask
+    return ~left_out if mask is None else mask & ~left_out
 
 
 def _holds(condition: Condition, type_: FieldType, column: Column) -> Bool:

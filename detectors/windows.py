@@ -10,7 +10,10 @@ import numpy as np
 
 from detectors import exact
 from detectors.batch import Float64, Int64
+from detectors.columns import grown
 from detectors.partial import DISTINCT_EXACT, Array, Partial
+from detectors.quantiles import Quantiles
+from detectors.ratios import Ratios
 from detectors.rules import Kind, Measure
 
 
@@ -28,15 +31,6 @@ class Window(Protocol):
 
     def values(self, rows: Int64) -> Float64:
         """Give the value of each series, NaN where it is unknown."""
-
-
-def _grown(column: Array, size: int) -> Array:
-    """Lengthen a column by doubling, so that growing one by one stays cheap."""
-    if size <= len(column):
-        return column
-    longer = np.zeros((max(size, 2 * len(column)), *column.shape[1:]), column.dtype)
-    longer[: len(column)] = column
-    return longer
 
 
 class _Totals:
@@ -57,7 +51,7 @@ class _Totals:
         }
 
     def grow(self, size: int) -> None:
-        self._totals = {name: _grown(column, size) for name, column in self._totals.items()}
+        self._totals = {name: grown(column, size) for name, column in self._totals.items()}
 
     def enter(self, rows: Int64, pane: Partial) -> None:
         for name, column in self._totals.items():
@@ -90,7 +84,7 @@ class _Maxima:
         self._falling: list[deque[tuple[int, float]]] = []
 
     def grow(self, size: int) -> None:
-        self._count = _grown(self._count, size)
+        self._count = grown(self._count, size)
         self._falling.extend(deque() for _ in range(size - len(self._falling)))
 
     def enter(self, rows: Int64, pane: Partial) -> None:
@@ -147,10 +141,18 @@ def distinct_of(codes: Mapping[int, Any]) -> float:
     return float(round((DISTINCT_EXACT - 1) / (float(smallest) / 2.0**64)))
 
 
+_ADDED = {Kind.UNMATCHED_COUNT: Kind.COUNT, Kind.UNMATCHED_TOTAL: Kind.COUNT, Kind.UNMATCHED_SHARE: Kind.SHARE}
+
+
 def window_of(measure: Measure, min_events: int) -> Window:
     """Make the window a measure needs."""
     if measure.kind is Kind.MAX:
         return _Maxima(min_events)
     if measure.kind is Kind.DISTINCT:
         return _Distincts()
-    return _Totals(measure.kind, min_events)
+    if measure.kind is Kind.QUANTILE and measure.q is not None:
+        return Quantiles(measure.q, min_events)
+    if measure.of is not None and measure.to is not None:
+        of, to = (window_of(part.measure, 0) for part in (measure.of, measure.to) if part.measure is not None)
+        return Ratios(of, to, per=measure.per, min_events=min_events)
+    return _Totals(_ADDED.get(measure.kind, measure.kind), min_events)

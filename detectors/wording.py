@@ -9,8 +9,8 @@ from detectors.places import Place, quoted, suggest
 from detectors.rules import LEVEL_CODE
 
 LANGUAGES = ("en", "zh")
-SPOKEN = ("value", "percent", "threshold", "level", "window", "key")
-"""What a text may name in braces besides the `by` fields of its rule."""
+SPOKEN = ("value", "percent", "duration", "threshold", "level", "window", "key")
+"""What a text may name in braces besides the `by` fields and the `targets` of its rule."""
 LEVELS = tuple(level for level in LEVEL_CODE if level != "green")
 
 _BRACES = re.compile(r"\{([^{}]*)\}|[{}]")

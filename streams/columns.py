@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import compress
-from operator import attrgetter
 from typing import Any, Final
 
 import numpy as np
@@ -12,7 +11,7 @@ import numpy as np
 from detectors.batch import Column, EventBatch, Float64, Int64, UInt64
 from detectors.codes import code_of as text_code
 from detectors.vocabulary import FieldType, Stream
-from streams.event_types import MISSING, Event
+from streams.event_types import MISSING
 from streams.instants import to_seconds
 
 _CODES_LEN_MAX: Final = 1 << 20
@@ -30,11 +29,6 @@ class _Codes(dict[object, int]):
 
 
 _codes = _Codes()
-
-
-def fields_of(events: Sequence[Event], fields: Collection[str]) -> dict[str, list[Any]]:
-    """Take some fields out of events: a list of each, `MISSING` where an event does not have it."""
-    return {name: list(map(attrgetter(name), events)) for name in fields}
 
 
 def to_batch(stream: Stream, ids: Sequence[str], time_ms: Int64, fields: Mapping[str, list[Any]]) -> EventBatch:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, Generic, TypeAlias, TypeVar
 
 import numpy as np
 
@@ -31,14 +31,20 @@ class Refused:
     raw: bytes
 
 
+Row: TypeAlias = tuple[Any, ...]
+"""What is kept of an event among those of several streams: its stream, its id, and some fields (`MISSING` for none)."""
+
+Item = TypeVar("Item")
+
+
 @dataclass(frozen=True, slots=True)
-class Decoded:
-    """What some records held, in order. `origin` says for each event which value it came from.
+class Decoded(Generic[Item]):
+    """What some records held, in order: events, or rows of them. `origin` says for each which value it came from.
 
     `heartbeats` are (index, time_ms) of the records that only say that their stream is alive.
     """
 
-    events: list[Event]
+    events: list[Item]
     origin: Int64
     time_ms: Int64
     refused: list[Refused]

@@ -67,8 +67,10 @@ class DeskStage:
                     self._outlet.offer(effect)
         return out
 
-    def beat(self, now_ms: int) -> list[Outgoing]:  # noqa: ARG002  the shape of a stage
-        """Nothing yet: deadlines come with the full desk."""
+    def beat(self, now_ms: int) -> list[Outgoing]:
+        """Tell what waited for the end of quiet hours."""
+        for notification in self.desk.beat(now_ms):
+            self._outlet.offer(notification)
         return []
 
     def take_desk(self, desk: Desk) -> None:

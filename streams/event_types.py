@@ -63,11 +63,14 @@ def event_type(
     if not tagged:
         fields.append(("stream", stream_is, MISSING))
     taken = {"id", "time", "stream", *stream.fields}
-    renamed = {f"other_{number}": name for number, name in enumerate(others) if name not in taken}
+    renamed = {f"_other_{number}": name for number, name in enumerate(others) if name not in taken}
     fields.extend((place, Any, MISSING) for place in renamed)
     tag: dict[str, Any] = {"tag_field": "stream", "tag": stream.name} if tagged else {}
     name = f"{stream.name}_event"
-    made: Any = defstruct(name, fields, bases=(Event,), gc=False, kw_only=True, rename=renamed, **tag)
+    of_class = {"__stream__": stream.name}  # for those who are handed events of several streams; no field has this name
+    made: Any = defstruct(
+        name, fields, bases=(Event,), namespace=of_class, gc=False, kw_only=True, rename=renamed, **tag
+    )
     return cast("type[Event]", made)
 
 

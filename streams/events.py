@@ -21,7 +21,7 @@ import numpy as np
 from detectors.batch import Int64
 from detectors.vocabulary import Stream
 from streams import surface
-from streams.decoded import Decoded, Gathered, Heartbeat, Outcome, Refusal, Verdict
+from streams.decoded import Decoded, Gathered, Heartbeat, Outcome, Refusal, Row, Verdict
 from streams.event_types import MISSING, YEAR_9999_S, Event, event_type
 from streams.faults import Fault, Fields, Reason, find_fault, find_time_fault, quote, read_object
 from streams.instants import parse_instant, to_ms
@@ -66,11 +66,7 @@ class Decoder:
         """Name the stream of an event that this decoder made."""
         return self._names[type(event)]
 
-    def has_made(self, event: Event) -> bool:
-        """Say whether an event is of a type of this decoder's."""
-        return type(event) in self._names
-
-    def decode(self, values: Sequence[bytes | None], *, now_ms: Sequence[int] | Int64 | None = None) -> Decoded:
+    def decode(self, values: Sequence[bytes | None], *, now_ms: Sequence[int] | Int64 | None = None) -> Decoded[Event]:
         """Decode records of one object each, or of several separated by newlines. Nothing they hold raises.
 
         `now_ms` is parallel to `values`: an event more than five minutes after it is refused. None checks nothing.
@@ -81,6 +77,24 @@ class Decoder:
             events += run
             verdict.time_ms.append(time_ms)
         return Decoded(events, *verdict.told())
+
+    def rows(self, values: Sequence[bytes | None], fields: Mapping[str, Sequence[str]]) -> Decoded[Row]:
+        """Do the same, but of each event keep a row: its stream, its id, and the `fields` of that stream.
+
+        See `gather`, which is the same for one stream, on why.
+        """
+        rows: list[Row] = []
+        verdict = Verdict()
+        row_of = {kind: attrgetter("__stream__", "id", *fields.get(name, ())) for kind, name in self._names.items()}
+        for run, time_ms in self._runs(values, None, verdict):
+            kinds = set(map(type, run))
+            if not kinds <= row_of.keys():  # a field was learned, and the types were made anew
+                row_of = {
+                    kind: attrgetter("__stream__", "id", *fields.get(name, ())) for kind, name in self._names.items()
+                }
+            rows += map(row_of[kinds.pop()], run) if len(kinds) == 1 else [row_of[type(event)](event) for event in run]
+            verdict.time_ms.append(time_ms)
+        return Decoded(rows, *verdict.told())
 
     def gather(
         self,

@@ -7,13 +7,13 @@ import io
 import os
 import sys
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from stat import S_ISREG
 from typing import BinaryIO, cast
 
-from detectors.vocabulary import STREAMS
+from detectors.vocabulary import STREAMS, Stream
 from streams.lines import Lines, read_lines, read_table
 from streams.tables import Binder, NamedCells, TableError
 
@@ -67,13 +67,14 @@ class Input:
                 yield lines
 
 
-def open_inputs(
+def open_inputs(  # noqa: PLR0913  each is a choice of whoever reads
     names: Sequence[str],
     *,
     stream: str | None = None,
     binder: Binder | None = None,
     stdin: BinaryIO | None = None,
     ask_names: bool = True,
+    streams: Mapping[str, Stream] = STREAMS,
 ) -> list[Input]:
     """Open every input before any is read, so that a wrong name is told at once.
 
@@ -88,8 +89,8 @@ def open_inputs(
     inputs: list[Input] = []
     try:
         for name, label, is_table in zip(names, _labels(names), tables, strict=True):
-            own = (stream_of(name) if ask_names else None) or stream
-            own_binder = (binder or NamedCells(own)) if is_table else None
+            own = (stream_of(name, streams) if ask_names else None) or stream
+            own_binder = (binder or NamedCells(own, streams)) if is_table else None
             inputs.append(Input(name, _open(name, stdin), stream=own, binder=own_binder, label=label))
     except (UnreadableError, WrongInputError):
         for opened in inputs:
@@ -98,14 +99,14 @@ def open_inputs(
     return inputs
 
 
-def stream_of(name: str) -> str | None:
-    """Return the stream a file's name speaks of.
+def stream_of(name: str, streams: Collection[str] = tuple(STREAMS)) -> str | None:
+    """Return the stream a file's name speaks of: the longest name it begins with.
 
     >>> stream_of("/exports/calls-2026-03.jsonl.gz"), stream_of("march.csv")
     ('calls', None)
     """
     base = Path(name).name.lower()
-    return next((stream for stream in STREAMS if base.startswith(stream)), None)
+    return max((stream for stream in streams if base.startswith(stream)), key=len, default=None)
 
 
 @contextmanager

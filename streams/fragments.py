@@ -15,7 +15,10 @@ from detectors.transition import Key
 _PARTIAL_BYTES = 200
 _ROW_BYTES = 8
 _PAIR_BYTES = 16
+_SINGLE_BYTES = 24  # a value of a quantile, an event of an unmatched
+_PART_BYTES = 30
 _THING_BYTES = 60
+_STAGE_BYTES = 12
 _SIGN_BYTES = 3  # of a character in UTF-8: more are rare, and records may be larger than what is asked for
 
 
@@ -28,6 +31,13 @@ def row_sizes(partial: Partial) -> Int64:
         sizes += column.nbytes // max(rows, 1)
     if partial.pairs is not None:
         sizes += _PAIR_BYTES * np.bincount(partial.pairs[0], minlength=rows)
+    for singles in (partial.weights, partial.moments):
+        if singles is not None:
+            sizes += _SINGLE_BYTES * np.bincount(singles[0], minlength=rows)
+    if partial.parts is not None:
+        parts = partial.parts
+        text = np.array([_SIGN_BYTES * len(parts.texts[code]) for code in parts.code.tolist()], np.int64)
+        np.add.at(sizes, parts.row, _PART_BYTES + text + parts.weight.nbytes // max(len(parts.row), 1))
     if partial.things is not None:
         np.add.at(sizes, partial.things.row, _thing_sizes(partial.things))
     return sizes
@@ -62,10 +72,19 @@ def split(partial: Partial, size_max: int) -> list[Partial]:
 
 def join(known: Partial, more: Partial) -> Partial:
     """Put two parts of one pane of one source partition together; what stands in both counts once."""
-    if more.things is None:  # of things the latest state is kept, however often it is told
+    if more.things is None:
         there = set(known.keys)
         more = select(more, np.array([row for row, key in enumerate(more.keys) if key not in there], np.int64))
+    elif known.things is not None and more.things.every:  # else the latest state is kept, however often it is told
+        told = set(_names(known.things))
+        fresh = np.array([at for at, name in enumerate(_names(more.things)) if name not in told], np.int64)
+        more = replace(more, things=_chosen(more.things, fresh))
     return merge([known, more])
+
+
+def _names(things: Things) -> Iterator[tuple[int, int, str]]:
+    """Name each event of a partition: its thing, its time and its id, which no other has at that time."""
+    return zip(things.code.tolist(), things.time_ms.tolist(), things.ids, strict=True)
 
 
 def select(partial: Partial, rows: Int64) -> Partial:
@@ -79,6 +98,13 @@ def select(partial: Partial, rows: Int64) -> Partial:
     if things is not None:
         things = _chosen(things, np.flatnonzero(place[things.row] >= 0))
         things = replace(things, row=place[things.row])
+    weights, moments = partial.weights, partial.moments
+    if weights is not None:
+        inside = place[weights[0]] >= 0
+        weights = place[weights[0][inside]], weights[1][inside], weights[2][inside]
+    if moments is not None:
+        inside = place[moments[0]] >= 0
+        moments = place[moments[0][inside]], moments[1][inside], moments[2][inside]
     return Partial(
         partial.rule,
         partial.end_ms,
@@ -86,11 +112,18 @@ def select(partial: Partial, rows: Int64) -> Partial:
         {name: column[rows] for name, column in partial.columns.items()},
         pairs,
         things,
+        weights,
+        moments,
+        partial.side,
+        None if partial.parts is None else partial.parts.select(place),
     )
 
 
 def _chosen(things: Things, which: Int64) -> Things:
     ids: Sequence[str] = [things.ids[at] for at in which.tolist()]
+    stages = things.stages
+    if stages is not None:
+        stages = [stages[0][at] for at in which.tolist()], stages[1][which]
     return Things(
         things.code[which],
         things.time_ms[which],
@@ -99,11 +132,19 @@ def _chosen(things: Things, which: Int64) -> Things:
         things.matched[which],
         things.number[which],
         things.value[which],
+        things.every,
+        stages,
+        [things.texts[at] for at in which.tolist()] if things.texts else (),
     )
 
 
 def _thing_sizes(things: Things) -> Int64:
-    return np.array([_THING_BYTES + _SIGN_BYTES * len(id_) for id_ in things.ids], np.int64)
+    more = [sum(map(len, texts)) for texts in things.texts] or [0] * len(things.ids)
+    lengths = [len(id_) + of_texts for id_, of_texts in zip(things.ids, more, strict=True)]
+    sizes = _THING_BYTES + _SIGN_BYTES * np.array(lengths, np.int64)
+    if things.stages is not None:
+        sizes += np.array([_STAGE_BYTES + _SIGN_BYTES * len(name) for name in things.stages[0]], np.int64)
+    return sizes
 
 
 def _runs(sizes: Int64, size_max: int) -> Iterator[Int64]:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 
 import numpy as np
 
-from detectors.batch import Int64
-from detectors.vocabulary import STREAMS
-from streams.decoded import Decoded
-from streams.event_types import Event
+from detectors.vocabulary import STREAMS, Stream
+from streams.decoded import Decoded, Row
 from streams.events import MixedDecoder
 from streams.files import Input
 from streams.merge import Run, merge, sort_by_time
@@ -33,36 +31,31 @@ class Refusal:
         return f"{self.file}:{self.line}: {self.reason}: {self.detail}"
 
 
-class Heartbeat(Event):
-    """A record that says nothing but that time has come so far. It belongs to no stream and has no id."""
-
-
-_HEARTBEAT = Heartbeat(id="heartbeat", time=0.0)
+HEARTBEAT: Row = (None,)
+"""Stands for a record that says nothing but that time has come so far. It belongs to no stream and has no id."""
 
 
 @dataclass(slots=True)
 class History:
     """The events of several inputs, in the order in which they arrived.
 
-    Iterating gives runs of (times, events); a heartbeat is a run of its own, with a `Heartbeat` in it. `on_refused`
-    hears of every line that is no event; `refused` counts them.
+    Iterating gives runs of (times, rows), of each event its stream, its id and the `fields` of that stream; a heartbeat
+    is a run of its own, with a `HEARTBEAT` in it. `on_refused` hears of every line that is no event; `refused` counts
+    them.
     """
 
     inputs: Sequence[Input]
+    fields: Mapping[str, Sequence[str]]
     on_refused: Callable[[Refusal], None]
     sort: bool = False
+    streams: Mapping[str, Stream] = field(default_factory=lambda: STREAMS)
     refused: Counter[str] = field(default_factory=Counter)
-    _decoders: list[MixedDecoder] = field(default_factory=list)
 
-    def __iter__(self) -> Iterator[Run[Event]]:
+    def __iter__(self) -> Iterator[Run[Row]]:
         """Read the inputs once. Raises UnreadableError, WrongInputError, TooManyEventsError."""
         runs = [self._decoded(source) for source in self.inputs]
         # Sorting is stable, so that ties go by the order of the files, as in merging.
         yield from sort_by_time(chain.from_iterable(runs)) if self.sort else merge(runs)
-
-    def stream_of(self, event: Event) -> str:
-        """Name the stream of an event of this history."""
-        return next(decoder.stream_of(event) for decoder in self._decoders if decoder.has_made(event))
 
     @property
     def done_bytes(self) -> int:
@@ -75,14 +68,13 @@ class History:
         sizes = [source.size_bytes for source in self.inputs]
         return None if None in sizes else sum(size or 0 for size in sizes)
 
-    def _decoded(self, source: Input) -> Iterator[tuple[Int64, Sequence[Event]]]:
-        default = STREAMS[source.stream] if source.stream else None
-        decoder = MixedDecoder(list(STREAMS.values()), default=default)
-        self._decoders.append(decoder)
+    def _decoded(self, source: Input) -> Iterator[Run[Row]]:
+        default = self.streams[source.stream] if source.stream else None
+        decoder = MixedDecoder(list(self.streams.values()), default=default)
         for lines in source.batches():
             for row in lines.unusable:
                 self._refuse(Refusal(source.name, row.line, row.reason, row.detail, row.row))
-            decoded = decoder.decode(lines.values)
+            decoded = decoder.rows(lines.values, self.fields)
             for refused in decoded.refused:
                 line = lines.lines[refused.index]
                 original = lines.original(refused.index)
@@ -94,12 +86,12 @@ class History:
         self.on_refused(refusal)
 
 
-def _in_order(decoded: Decoded) -> Iterator[Run[Event]]:
+def _in_order(decoded: Decoded[Row]) -> Iterator[Run[Row]]:
     """Give the events of a batch, cut where a heartbeat stands between them."""
     first = 0
     for index, time_ms in decoded.heartbeats:
         last = int(np.searchsorted(decoded.origin, index))
         yield decoded.time_ms[first:last], decoded.events[first:last]
-        yield np.array([time_ms], np.int64), [_HEARTBEAT]
+        yield np.array([time_ms], np.int64), [HEARTBEAT]
         first = last
     yield decoded.time_ms[first:], decoded.events[first:]

@@ -204,7 +204,8 @@ class Host:
             producer_request_timeout=30.0,
             consumer_auto_offset_reset="earliest",
             stream_wait_empty=False,
-            stream_buffer_maxsize=32,  # runs of records, each up to a fetch of 1 MiB
+            consumer_max_fetch_size=2 << 20,
+            stream_buffer_maxsize=32,  # runs of records
             broker_session_timeout=settings.session_timeout_s,
             broker_heartbeat_interval=settings.session_timeout_s / 10,
             broker_rebalance_timeout=2 * settings.session_timeout_s,

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Protocol
 
+from alerts.naming import NO_NAMES, English
 from alerts.records import alert_record, encode
 from detectors.judge import Judge, RuleJudge
 from detectors.partial import Partial
@@ -45,10 +46,10 @@ class Source:
     watermark_ms: int | None = None
     idle: bool = False
     silent_ms: int = 0
-    through_ms: dict[str, int] = field(default_factory=dict)  # per rule: the last pane taken
+    through_ms: dict[str, int] = field(default_factory=dict)  # per side of a rule: the last pane taken
     excused_ms: int = 0  # of its silence, what the whole stream was blind for
     fingerprints: dict[str, str] | None = None  # of the rules it counts by; None before it has said so
-    begun: dict[str, Any] = field(default_factory=dict)  # per rule: the state of a pane that was told in part
+    begun: dict[str, Any] = field(default_factory=dict)  # per side: the state of a pane that was told in part
 
 
 @dataclass(slots=True)
@@ -94,6 +95,16 @@ class StreamTime:
         self.watermark_ms = mark if self.watermark_ms is None else max(self.watermark_ms, mark)
 
     @property
+    def is_unused(self) -> bool:
+        """Whether nothing has ever come, in no partition, and nothing is expected: nobody waits for such a stream."""
+        return (
+            self.watermark_ms is None
+            and self.expect_ms is None
+            and len(self.sources) >= self.partitions > 0
+            and all(source.idle and source.watermark_ms is None for source in self.sources.values())
+        )
+
+    @property
     def silent_ms(self) -> int:
         """How long no partition has had anything."""
         return min((source.silent_ms for source in self.sources.values()), default=0)
@@ -102,14 +113,17 @@ class StreamTime:
 class JudgeStage:
     """Judges the rules that fall to one partition of the partials topic."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  what it judges, and how the site wants it said
         self,
         partition: int,
         partitions: int,
         rules: Sequence[Rule],
         metrics: JudgeMetrics,
         expect_every_ms: Mapping[str, int] = MappingProxyType({}),
+        *,
+        english: English = NO_NAMES,
     ) -> None:
+        self._english = english
         self._partition = partition
         self._partitions = partitions
         self._begin(rules)
@@ -143,7 +157,7 @@ class JudgeStage:
             if value is None:
                 continue
             for transition in self._take(decode(value)):
-                record = alert_record(transition, self._rules[transition.rule])
+                record = alert_record(transition, self._rules[transition.rule], self._english)
                 out.append(Outgoing(ALERTS, encode(record), record.alert.encode()))
                 self._metrics.observe_delay(max(now_ms - transition.time_ms, 0) / 1000)
         return out
@@ -170,16 +184,25 @@ class JudgeStage:
         time.advance()
         if time.watermark_ms is None:
             return []
-        return self._judge.advance(
-            lambda rule: time.watermark_ms if rule.stream == report.stream and rule.id not in self._waiting else None
-        )
+        return self._judge.advance(lambda rule: self._mark_of(rule) if report.stream in rule.streams else None)
+
+    def _mark_of(self, rule: Rule) -> int | None:
+        """Say how far a rule may be judged: as far as all streams have come that it reads; None if not at all."""
+        times = [self.streams.get(stream) for stream in rule.streams]
+        if rule.id in self._waiting or None in times:
+            return None
+        marks = [time.watermark_ms for time in times if time is not None and not time.is_unused]
+        known = [mark for mark in marks if mark is not None]
+        return min(known) if known and len(known) == len(marks) else None
 
     def _compare(self, stream: str) -> None:
         """Find the rules of a stream that its sources count differently from us; those that did begin anew."""
-        known = [one.fingerprints for one in self.streams[stream].sources.values() if one.fingerprints is not None]
         for rule in self._rules.values():
-            if rule.stream != stream:
+            if stream not in rule.streams:
                 continue
+            times = [self.streams[name] for name in rule.streams if name in self.streams]
+            sources = [source for time in times for source in time.sources.values()]
+            known = [source.fingerprints for source in sources if source.fingerprints is not None]
             if any(told.get(rule.id) != rule.fingerprint for told in known):
                 self._waiting.add(rule.id)
             elif rule.id in self._waiting:  # what was counted meanwhile is not complete
@@ -194,15 +217,15 @@ class JudgeStage:
         rule = self._rules.get(partial.rule)
         if rule is None or rule.fingerprint != fingerprints.get(partial.rule) or rule.id in self._waiting:
             return  # counted under another rule file, by this source or another: not ours to judge
-        if partial.end_ms <= source.through_ms.get(partial.rule, _NEVER):
+        if partial.end_ms <= source.through_ms.get(partial.name, _NEVER):
             return  # told again after a restart
-        begun = Partial.of(source.begun.pop(partial.rule)) if partial.rule in source.begun else None
+        begun = Partial.of(source.begun.pop(partial.name)) if partial.name in source.begun else None
         if begun is not None and begun.end_ms == partial.end_ms:
             partial = join(begun, partial)
         if goes_on:
-            source.begun[partial.rule] = partial.state()
+            source.begun[partial.name] = partial.state()
             return
-        source.through_ms[partial.rule] = partial.end_ms
+        source.through_ms[partial.name] = partial.end_ms
         if not self._judge.take(partial):
             self._metrics.count_late_partials(1)
 
@@ -232,7 +255,7 @@ class JudgeStage:
         }
 
     def _endings(self, judge: RuleJudge) -> list[Outgoing]:
-        records = [alert_record(transition, judge.rule) for transition in judge.endings()]
+        records = [alert_record(transition, judge.rule, self._english) for transition in judge.endings()]
         return [Outgoing(ALERTS, encode(record), record.alert.encode()) for record in records]
 
     def _load_rules(self, rules: Mapping[str, Any]) -> None:

@@ -8,7 +8,7 @@ topic of its own, after the event is safe: a crash in between sends it twice, ne
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import chain
@@ -181,9 +181,9 @@ class Letters:
         return block
 
 
-def why_not(letter: DeadLetter) -> str | None:
+def why_not(letter: DeadLetter, streams: Collection[str] = tuple(STREAMS)) -> str | None:
     """Say why a letter cannot be sent again; None if it can."""
-    if letter.stream not in STREAMS or letter.topic != stream_topic(letter.stream):
+    if letter.stream not in streams or letter.topic != stream_topic(letter.stream):
         return "it is of no stream of ours"
     if not letter.whole:
         return f"of its {letter.size:,} bytes only the first {len(letter.raw):,} were kept"

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from detectors.grading import read_duration
 from detectors.places import Place, quoted, suggest
-from detectors.vocabulary import STREAMS, Field, FieldType
+from detectors.vocabulary import STREAMS, Field, FieldType, Stream
 from streams.mapcells import Cell, Source, TimeSpec
 from streams.mapparts import (
     read_boolean,
@@ -42,11 +42,11 @@ class MapError(ValueError):
         self.problems = problems
 
 
-def load_map(path: Path) -> Map:
+def load_map(path: Path, streams: Mapping[str, Stream] = STREAMS) -> Map:
     """Read a map file. Raises MapError with every mistake at once."""
     file = read_yaml(path)
     root = Place(file.data, (), [])
-    made = None if file.problems else _Reader(root).map()
+    made = None if file.problems else _Reader(root, streams).map()
     problems = [file.locate(problem) for problem in root.problems]
     if made is None or problems or file.problems:
         raise MapError(sorted([*file.problems, *problems]))
@@ -56,8 +56,9 @@ def load_map(path: Path) -> Map:
 class _Reader:
     """Reads one map; what its top level says about times holds for every event."""
 
-    def __init__(self, root: Place) -> None:
+    def __init__(self, root: Place, streams: Mapping[str, Stream]) -> None:
         self._root = root
+        self._streams = streams
         self._zone: str | None = None
         self._format: str | None = None
         self._epoch_ms: int | None = None
@@ -82,12 +83,12 @@ class _Reader:
         parts = place.keys(EVENT_KEYS, required=["stream", "time", "fields"], wanted="an event, as a mapping")
         if parts is None:
             return None
-        stream = parts["stream"].choice(STREAMS, "stream") if "stream" in parts else None
+        stream = parts["stream"].choice(self._streams, "stream") if "stream" in parts else None
         time = _read(parts, "time", self._time)
         when = _read(parts, "when", _when) or ()
         repeat = _read(parts, "repeat", _repeat)
         row_id = _read(parts, "id", read_row_id)
-        declared = STREAMS[stream].fields if stream else None
+        declared = self._streams[stream].fields if stream else None
         fields = self._fields(parts["fields"], declared) if "fields" in parts else {}
         if stream is None or time is None:
             return None

@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 import math
 import platform
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Generic, TypeVar
 
 import prometheus_client
@@ -17,7 +17,9 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
 from alerts.incidents import IncidentState
 from alerts.notices import NoticeState
 from alerts.outbox.item import Outcome
+from detectors.rules import Rule
 from detectors.vocabulary import STREAMS
+from streams.aims import TargetCollector
 from streams.faults import Reason
 from streams.series import SERIES_MAX, LevelCollector, LevelView
 
@@ -62,6 +64,11 @@ class Metrics:
         )
         self._dead_letters = counter(
             "tocsin_dead_letters_total", "Events that could not be used.", stream=self._streams, reason=tuple(Reason)
+        )
+        self._unknown_places = counter(
+            "tocsin_unknown_places_total",
+            "Accepted events that name a place which the table of places lacks.",
+            stream=self._streams,
         )
         self._notifications = counter(
             "tocsin_notifications_total", "Notifications sent.", channel=self._channels, result=tuple(Outcome)
@@ -113,6 +120,10 @@ class Metrics:
         """Show the levels of `view` at every scrape from now on. Call it once."""
         self.registry.register(LevelCollector(view, series_max))
 
+    def show_targets(self, rules: Callable[[], Iterable[Rule]]) -> None:
+        """Show the targets of these rules at every scrape from now on. Call it once."""
+        self.registry.register(TargetCollector(rules))
+
     def count_events(self, stream: str, result: str, count: int = 1) -> None:
         """Count events of a batch that met the same end, one of `RESULTS`."""
         self._events.of(_declared(stream, self._streams), result).inc(count)
@@ -121,6 +132,10 @@ class Metrics:
         """Count events that became dead letters, and with that as `rejected`; `reason` is a `Reason`."""
         self._dead_letters.of(_declared(stream, self._streams), reason).inc(count)
         self.count_events(stream, "rejected", count)
+
+    def count_unknown_places(self, stream: str, count: int = 1) -> None:
+        """Count events that name a place which the table of places lacks."""
+        self._unknown_places.of(_declared(stream, self._streams)).inc(count)
 
     def notified(self, channel: str, outcome: Outcome) -> None:
         """Count what came of one notification."""

@@ -51,6 +51,10 @@ class Rates:
         """Count."""
         self.metrics.count_refused(stream, reason, number)
 
+    def count_unknown_places(self, stream: str, number: int) -> None:
+        """Count."""
+        self.metrics.count_unknown_places(stream, number)
+
     def per_second(self) -> dict[str, float]:
         """Give the rates as of now."""
         since_ms = self.clock() - _RATE_SPAN_MS
@@ -145,7 +149,7 @@ class Overview:
                 "id": incident.id,
                 "level": incident.level if incident.is_firing else incident.peak_level,
                 "state": _INCIDENT_STATE[incident.state],
-                "blind": incident.rule in self._rules and blind.get(self._rules[incident.rule].stream, False),
+                "blind": incident.rule in self._rules and _is_blind(self._rules[incident.rule], blind),
                 "rule": incident.rule,
                 "key": incident.key,
                 "title": incident.title,
@@ -176,8 +180,8 @@ class Overview:
                     {
                         "rule": rule.id,
                         "title": rule.title,
-                        "key": dict(zip(rule.by, key, strict=True)),
-                        "level": "blind" if blind.get(rule.stream) else level,
+                        "key": rule.named(key),
+                        "level": "blind" if _is_blind(rule, blind) else level,
                         "value": None if math.isnan(value) else value,
                     }
                 )
@@ -235,6 +239,11 @@ def _notice_row(notice: Notice) -> NoticeRow:
     }
 
 
+def _is_blind(rule: Rule, blind: Mapping[str, bool]) -> bool:
+    """Say whether any stream that a rule reads is blind."""
+    return any(blind.get(stream, False) for stream in rule.streams)
+
+
 class SeriesLevels:
     """The levels of an overview as the metrics ask for them."""
 
@@ -245,7 +254,7 @@ class SeriesLevels:
         """Give (rule, series label, level code, value or NaN) of every series."""
         blind = self._overview.blind()
         return [
-            (rule.id, series_label(key), BLIND_CODE if blind.get(rule.stream) else LEVEL_CODE[level], value)
+            (rule.id, series_label(key), BLIND_CODE if _is_blind(rule, blind) else LEVEL_CODE[level], value)
             for judge in self._overview.judges
             for rule, key, level, value in judge.series()
         ]

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from detectors.topology import Row, Topology, read_places
+
 _CITIES = """
 长沙   Changsha     100 芙蓉 天心 岳麓 开福 雨花 望城 浏阳 宁乡
 株洲   Zhuzhou       39 荷塘 芦淞 石峰 天元 渌口 醴陵 攸县 茶陵
@@ -137,6 +139,14 @@ class Province:
             return {city.name: city.english for city in self.cities}
         queues = {queue.name: queue.chinese for queue in self.queues}
         return {**queues, **{category.name: category.chinese for category in self.categories}, **_ZH_WORDS}
+
+
+def places(province: Province) -> Topology:
+    """Give the table of its cities, so that English texts name them in English."""
+    rows = [Row(line, "city", city.name, "湖南", name_en=city.english) for line, city in enumerate(province.cities, 2)]
+    topology, _ = read_places([*rows, Row(len(rows) + 2, "province", "湖南", name_en="Hunan")])
+    assert topology is not None, "our own table is right"
+    return topology
 
 
 def build() -> Province:

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from alerts.records import format_time
 from detectors.rules import Rule
 from streams.rulefile import load
+from streams.site import SHIPPED, Site
 
 _log = logging.getLogger(__name__)
 
@@ -63,17 +64,18 @@ class Ruled(Protocol):
 class Reloader:
     """Reads the rules of `path` again, one time after the other. `now_ms` is wall time."""
 
-    def __init__(self, path: Path, ruled: Ruled, now_ms: Callable[[], int]) -> None:
+    def __init__(self, path: Path, ruled: Ruled, now_ms: Callable[[], int], site: Site = SHIPPED) -> None:
         self._path = path
         self._ruled = ruled
         self._now_ms = now_ms
+        self._site = site
         self._lock = asyncio.Lock()
         self.last: Reload | None = None
 
     async def reload(self) -> Reload:
         """Read the files; take the rules if nothing is wrong with any, else say what is and change nothing."""
         async with self._lock:
-            found = await asyncio.to_thread(load, [self._path])
+            found = await asyncio.to_thread(load, [self._path], self._site.streams, self._site.almanac)
             problems = [str(problem) for problem in found.problems]
             if not problems and not found.rules:
                 problems = [f"{self._path}: no rules"]

@@ -2,72 +2,85 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from operator import attrgetter
+from collections.abc import Sequence
+from itertools import compress
+from operator import itemgetter
 
 import numpy as np
 
-from detectors.batch import Int64
+from detectors.batch import Bool, Int64
 from detectors.gate import ACCEPTED, DUPLICATE, LATE
 from detectors.judge import Judge
-from detectors.monitor import Monitor, fields_needed
+from detectors.monitor import Monitor
 from detectors.rules import Rule
 from detectors.transition import Transition
-from detectors.vocabulary import STREAMS
-from streams.columns import fields_of, to_batch
-from streams.event_types import Event
-from streams.history import Heartbeat
+from streams.decoded import Row
+from streams.site import SHIPPED, Reading, Site
 
 DRAIN_MS_MAX = 86_400_000
 """How far past the last event `drain` goes at most: a rule may never be green again."""
+
+_stream, _id = itemgetter(0), itemgetter(1)
 
 
 class Replay:
     """Feeds decoded events, in the order they arrived, through gate, monitor and judge in memory."""
 
-    def __init__(self, rules: Sequence[Rule], stream_of: Callable[[Event], str], *, lateness_ms: int) -> None:
-        """`stream_of` names the stream of an event; events of one type are of one stream."""
-        self._monitor = Monitor(rules, STREAMS, lateness_ms=lateness_ms)
+    def __init__(self, rules: Sequence[Rule], *, lateness_ms: int, site: Site = SHIPPED) -> None:
+        self._monitor = Monitor(rules, site.streams, lateness_ms=lateness_ms)
         self._judge = Judge(rules)
         self._rules = rules
-        self._stream_of = stream_of
-        self._fields = {name: fields_needed(rules, stream) for name, stream in STREAMS.items()}
-        self._watched = {rule.stream for rule in rules}
+        watched = dict.fromkeys(stream for rule in rules for stream in rule.streams)
+        self._readings = {name: Reading(site, name, rules) for name in watched}
+        self.fields = {name: reading.fields for name, reading in self._readings.items()}
         self._last_ms: int | None = None
         self.accepted = 0
         self.late = 0
         self.duplicates = 0
 
-    def feed(self, time_ms: Int64, events: Sequence[Event]) -> list[Transition]:
-        """Count events in and judge as far as they bring time. Return the transitions, in order."""
-        if not events:
+    def feed(self, time_ms: Int64, rows: Sequence[Row]) -> list[Transition]:
+        """Count events in and judge as far as they bring time. Return the transitions, in order.
+
+        Of each event there is a row: its stream, its id, and the `fields` of that stream.
+        """
+        if not rows:
             return []
-        types = list(map(type, events))
-        if Heartbeat in types:
-            return self._feed_in_parts(time_ms, events, [row for row, kind in enumerate(types) if kind is Heartbeat])
-        names = {kind: self._stream_of(events[types.index(kind)]) for kind in dict.fromkeys(types)}
-        streams = [names[kind] for kind in types] if len(names) > 1 else list(names.values())
-        verdict = self._monitor.gate.admit(streams, [event.id for event in events], time_ms)
+        streams = list(map(_stream, rows))
+        names = list(dict.fromkeys(streams))
+        if None in names:
+            return self._feed_in_parts(time_ms, rows, [at for at, name in enumerate(streams) if name is None])
+        ids = list(map(_id, rows))
+        verdict = self._monitor.gate.admit(streams if len(names) > 1 else names, ids, time_ms)
         kept = verdict == ACCEPTED
         self._count(verdict, time_ms[kept])
-        for kind, name in names.items():
-            if name not in self._watched:
-                continue
-            mine = kept if len(names) == 1 else kept & np.array([one is kind for one in types])
-            rows = np.flatnonzero(mine)
-            if len(rows):
-                chosen = events if len(rows) == len(events) else [events[row] for row in rows.tolist()]
-                fields = fields_of(chosen, self._fields[name])
-                ids = list(map(attrgetter("id"), chosen))
-                self._monitor.feed(to_batch(STREAMS[name], ids, time_ms[rows], fields))
+        for name in names:
+            if name in self._readings:
+                mine = kept if len(names) == 1 else kept & np.array([one == name for one in streams])
+                self._feed_stream(name, time_ms, rows, mine)
         return self._catch_up()
 
-    def finish(self, *, drain: bool = False) -> list[Transition]:
-        """Judge up to the first boundary after the last event; with `drain` go on until all is green."""
+    def _feed_stream(self, name: str, time_ms: Int64, rows: Sequence[Row], mine: Bool) -> None:
+        if not mine.all():
+            rows, time_ms = list(compress(rows, mine.tolist())), time_ms[mine]
+        if rows:
+            _, ids, *columns = map(list, zip(*rows, strict=True))
+            reading = self._readings[name]
+            self._monitor.feed(reading.batch(ids, time_ms, dict(zip(reading.fields, columns, strict=True))))
+
+    @property
+    def judge(self) -> Judge:
+        """Who judges: for those who look on."""
+        return self._judge
+
+    def finish(self, *, drain: bool = False, until_ms: int = 0) -> list[Transition]:
+        """Judge up to the first boundary after the last event, and to `until_ms` if that is later.
+
+        With `drain` go on until all is green.
+        """
         if self._last_ms is None:
             return []
         last_ms = self._last_ms
-        ends = {rule.id: (last_ms // rule.hop_ms + 1) * rule.hop_ms for rule in self._rules}
+        ends = {rule.id: max(last_ms // rule.hop_ms + 1, until_ms // rule.hop_ms) * rule.hop_ms for rule in self._rules}
         for partial in self._monitor.close(max(ends.values())):
             self._judge.take(partial)
         said = self._judge.advance(lambda rule: ends[rule.id])
@@ -77,20 +90,24 @@ class Replay:
         # Rules end at different boundaries: what one said last may lie after what another says first while draining.
         return sorted(said, key=lambda transition: transition.time_ms)
 
+    def unknown_places(self) -> int:
+        """Count the events that named a place the table of places lacks, since this was asked last."""
+        return sum(reading.take_unknown() for reading in self._readings.values())
+
     @property
     def remembered(self) -> int:
         """How many ids are held for de-duplication."""
         return self._monitor.gate.remembered
 
-    def _feed_in_parts(self, time_ms: Int64, events: Sequence[Event], heartbeats: list[int]) -> list[Transition]:
+    def _feed_in_parts(self, time_ms: Int64, rows: Sequence[Row], heartbeats: list[int]) -> list[Transition]:
         """Feed what lies between the heartbeats, and let time pass at each of them."""
         said: list[Transition] = []
         first = 0
-        for row in heartbeats:
-            said += self.feed(time_ms[first:row], events[first:row])
-            self._monitor.gate.heartbeat(int(time_ms[row]))
-            first = row + 1
-        return said + self.feed(time_ms[first:], events[first:]) + self._catch_up()
+        for at in heartbeats:
+            said += self.feed(time_ms[first:at], rows[first:at])
+            self._monitor.gate.heartbeat(int(time_ms[at]))
+            first = at + 1
+        return said + self.feed(time_ms[first:], rows[first:]) + self._catch_up()
 
     def _catch_up(self) -> list[Transition]:
         watermark_ms = self._monitor.gate.watermark_ms

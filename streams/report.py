@@ -10,7 +10,7 @@ from detectors.partial import Partial
 from streams.fragments import size_of, split
 from streams.pack import pack, unpack
 
-VERSION = 2
+VERSION = 3
 SIZE_MAX = 512 * 1024
 """Bytes of one report, about: panes beyond it go into another, ahead of the one that carries the watermark."""
 

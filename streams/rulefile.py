@@ -7,13 +7,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from detectors.checker import check_rules
+from detectors.hours import HERE, Almanac
 from detectors.places import Problem, printable, quoted
 from detectors.rules import Rule
 from detectors.testfile import check_tests, is_test_file
 from detectors.vocabulary import STREAMS, Stream
+from streams.calendarfile import is_calendar_file, read_calendars
+from streams.calendars import Calendars, Plan
 from streams.yamlfile import Located, YamlFile, read_yaml
 
 SUFFIXES = (".yaml", ".yml")
+CALENDARS_FILE = "calendars.yaml"
+"""Looked for beside a rule file that is named on its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,21 +31,26 @@ class RuleSet:
     test_files: tuple[Path, ...] = ()
 
 
-def load(paths: Sequence[Path], streams: Mapping[str, Stream] = STREAMS) -> RuleSet:
+def load(paths: Sequence[Path], streams: Mapping[str, Stream] = STREAMS, almanac: Almanac = HERE) -> RuleSet:
     """Read rule files, and folders of them (`*.yaml`, `*.yml`, at any depth, in the order of their names).
 
     A file with a top-level `tests:` holds tests of rules: it is checked as such and gives no rules. A map (top-level
-    `events:`) that lies among them is passed over, but not one that is named. Nothing is
-    raised for what is in the files, or not there at all: it comes back as problems, sorted by file and line.
+    `events:`) that lies among them is passed over, but not one that is named. Files with a top-level `calendars:`
+    say which days are worked. Hours and days in all of them are those of `almanac`. Nothing is raised for what is in
+    the files, or not there at all: it comes back as problems, sorted by file and line.
     """
     rules: list[Rule] = []
     problems: list[Located] = []
     rule_files: list[Path] = []
     test_files: list[Path] = []
     first_use: dict[str, Located] = {}
-    for path in _files(paths, problems):
-        document = read_yaml(path)
+    documents = [(path, read_yaml(path)) for path in _files(paths, problems)]
+    described = _plans([document for _, document in [*documents, *_beside(paths)]], almanac.zone, problems)
+    calendars = Calendars(almanac.zone, described)
+    for path, document in documents:
         problems += document.problems
+        if is_calendar_file(document.data):
+            continue
         if is_test_file(document.data):
             test_files.append(path)
             problems += [document.locate(problem) for problem in _test_problems(path, document.data, streams)]
@@ -50,11 +60,39 @@ def load(paths: Sequence[Path], streams: Mapping[str, Stream] = STREAMS) -> Rule
         rule_files.append(path)
         if document.data is None:
             continue
-        checked = check_rules(document.data, streams)
+        checked = check_rules(document.data, streams, almanac, calendars)
         problems += [document.locate(problem) for problem in checked.problems]
         taken = set(_claim_ids(checked.ids, document, first_use, problems))
         rules += [rule for index, rule in checked.rules.items() if index not in taken]
     return RuleSet(tuple(rules), tuple(sorted(problems)), tuple(rule_files), tuple(test_files))
+
+
+def _beside(paths: Sequence[Path]) -> Iterator[tuple[Path, YamlFile]]:
+    """Read the calendars that lie beside rule files which are named on their own."""
+    for folder in dict.fromkeys(path.parent for path in paths if path.is_file()):
+        path = folder / CALENDARS_FILE
+        if path.is_file() and path not in paths and folder not in paths:
+            yield path, read_yaml(path)
+
+
+def _plans(documents: Sequence[YamlFile], zone: str, problems: list[Located]) -> dict[str, Plan]:
+    """Read the calendars of all files that describe some; each name is used once."""
+    plans: dict[str, Plan] = {}
+    first_use: dict[str, Located] = {}
+    for document in documents:
+        if not is_calendar_file(document.data):
+            continue
+        read, found = read_calendars(document.data, zone)
+        problems += [document.locate(problem) for problem in found]
+        for name, plan in read.items():
+            here = document.locate(Problem(("calendars", name), "", at_key=True))
+            first = first_use.setdefault(name, here)
+            if first is not here:
+                where = f"{printable(first.file)}:{first.line}:{first.column}"
+                told = Problem(("calendars", name), f'calendar "{name}" is there already: see {where}', at_key=True)
+                problems.append(document.locate(told))
+            plans.setdefault(name, plan)
+    return plans
 
 
 def _is_map(data: object) -> bool:

@@ -7,6 +7,7 @@ import signal
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from streams.memory import keep_freed_memory
 from streams.quiet import quiet_libraries
 from streams.service import Service
 
@@ -23,6 +24,7 @@ def run(
     Raise what the service raises, or what `beside` does.
     """
     quiet_libraries()
+    keep_freed_memory()
     return asyncio.run(_run(service, on_ready, beside, takes_hangup=takes_hangup))
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import msgspec
 import numpy as np
 
 from detectors.batch import Bool, Int64
-from detectors.vocabulary import STREAMS
+from detectors.vocabulary import STREAMS, Stream
 from streams.events import MixedDecoder
 from streams.faults import Reason
 from streams.files import Input
@@ -30,13 +30,14 @@ class Sendable:
     stream: str
     on_refused: Callable[[Refusal], None]
     raw: bool = False
+    streams: Mapping[str, Stream] = field(default_factory=lambda: STREAMS)
     refused: int = 0
     others: int = 0
     _decoder: MixedDecoder = field(init=False)
 
     def __post_init__(self) -> None:
         """Build the decoder."""
-        self._decoder = MixedDecoder(list(STREAMS.values()), default=STREAMS[self.stream])
+        self._decoder = MixedDecoder(list(self.streams.values()), default=self.streams[self.stream])
 
     def runs(self, source: Input) -> Iterator[Run[bytes]]:
         """Read an input as times and bytes. What has no time of its own goes with the line before it."""

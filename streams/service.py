@@ -34,6 +34,7 @@ from streams.pulse import Pulse
 from streams.readiness import unready
 from streams.reloading import Reload, Reloader
 from streams.settings import Settings, SettingsError, secret_of
+from streams.site import SHIPPED, Site
 from streams.source_stage import Place, SourceStage, Ways
 from streams.stage import Outgoing, Stage
 from streams.state import state_folder
@@ -70,16 +71,21 @@ class Listeners:
 class Service:
     """A worker for one set of rules. `clock` tells the time in which events happen, in milliseconds."""
 
-    def __init__(self, settings: Settings, rules: Sequence[Rule], *, clock: Callable[[], int]) -> None:
+    def __init__(
+        self, settings: Settings, rules: Sequence[Rule], *, clock: Callable[[], int], site: Site = SHIPPED
+    ) -> None:
         """Join the parts; nothing is opened yet. Raise SettingsError for what does not fit together."""
         self.settings = settings
         self.rules = rules
-        self.streams = tuple(dict.fromkeys((*settings.streams, *(rule.stream for rule in rules))))
+        watched = (stream for rule in rules for stream in rule.streams)
+        self.streams = tuple(dict.fromkeys((*settings.streams, *settings.custom_streams, *watched)))
+        self.site = site
         self.access = access_of(settings.security)
         self._clock = clock
         self.metrics = Metrics(CollectorRegistry(), version=VERSION, streams=self.streams, channels=settings.channels)
         self.overview = Overview(rules, self.streams, Rates(self.metrics, _monotonic_ms), clock, settings.zone)
         self.metrics.show_levels(SeriesLevels(self.overview))
+        self.metrics.show_targets(lambda: self.rules)
         self.listeners = Listeners(Feed())
         self._zone = ZoneInfo(settings.zone)
         self._routing = Routing(channels=tuple(settings.channels), receivers=settings.receivers)
@@ -93,7 +99,7 @@ class Service:
         token_file = settings.web.token_file
         self._door = Door(secret_of(token_file) if token_file else None, settings.web.hosts)
         self._outbox: Outbox | None = None
-        self._reloader = Reloader(settings.rules, self, _wall_ms)
+        self._reloader = Reloader(settings.rules, self, _wall_ms, site)
         self.host = Host(
             HostSettings(bootstrap=settings.broker, app_id=settings.group, access=self.access),
             self._wirings(),
@@ -164,10 +170,11 @@ class Service:
     def objections(self, rules: Sequence[Rule]) -> list[str]:
         """Say why these rules, right as they are, cannot be taken while running."""
         said = [
-            f"rule {rule.id} reads the stream {rule.stream}, which this worker does not listen to: name it under "
+            f"rule {rule.id} reads the stream {stream}, which this worker does not listen to: name it under "
             "streams in the settings, and start anew"
             for rule in rules
-            if rule.stream not in self.streams
+            for stream in rule.streams
+            if stream not in self.streams
         ]
         try:
             self._desk(rules)
@@ -204,7 +211,7 @@ class Service:
     def _wirings(self) -> list[Wiring]:
         settings = self.settings
         breaker = BreakerLimits(settings.breaker.share, settings.breaker.events)
-        ways = Ways(settings.judge_partitions, settings.lateness, settings.expect_every, breaker)
+        ways = Ways(settings.judge_partitions, settings.lateness, settings.expect_every, breaker, self.site)
 
         def source(stream: str) -> Wiring:
             def make(partition: int, partitions: int) -> Stage:
@@ -215,7 +222,8 @@ class Service:
             return Wiring(stream_topic(stream), make)
 
         def judge(partition: int, partitions: int) -> Stage:
-            stage = JudgeStage(partition, partitions, self.rules, self.metrics, self.settings.expect_every)
+            expected, english = self.settings.expect_every, self.site.english
+            stage = JudgeStage(partition, partitions, self.rules, self.metrics, expected, english=english)
             return self.overview.keep(PARTIALS, partition, stage)
 
         def desk(partition: int, partitions: int) -> Stage:  # noqa: ARG001  the topic has one partition
@@ -225,7 +233,7 @@ class Service:
         return [*map(source, self.streams), Wiring(PARTIALS, judge), Wiring(ALERTS, desk)]
 
     def _desk(self, rules: Sequence[Rule] | None = None) -> Desk:
-        return Desk(self.rules if rules is None else rules, self._zone, self._routing)
+        return Desk(self.rules if rules is None else rules, self._zone, self._routing, english=self.site.english)
 
     async def _publish(self, value: bytes, key: bytes) -> bool:
         try:

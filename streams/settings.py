@@ -8,16 +8,20 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, SecretStr
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
-from detectors.places import quoted, suggest
-from detectors.vocabulary import STREAMS
+from detectors.declaring import read_streams
+from detectors.hours import Almanac
+from detectors.places import Place, Problem, quoted
+from detectors.vocabulary import Stream
+from streams.calendars import OFFICIAL, almanac_of
 from streams.channelsettings import AnyChannel, ConsoleChannel
 from streams.security import Security
 from streams.spans import Span
@@ -63,10 +67,20 @@ def _names(value: object) -> object:
     return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
 
 
-def _known_stream(name: str) -> str:
-    if name not in STREAMS:
-        raise ValueError(f"unknown stream {quoted(name)}: {suggest(name, STREAMS)}")
-    return name
+class WrongPartError(ValueError):
+    """A part of the settings that is read by its own reader, and all that is wrong with it, by paths within it."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        super().__init__("; ".join(problem.message for problem in problems))
+        self.problems = problems
+
+
+def _custom_streams(value: object) -> Mapping[str, Stream]:
+    place = Place(value, (), [])
+    streams = read_streams(place)
+    if place.problems:
+        raise WrongPartError(place.problems)
+    return streams
 
 
 def _known_zone(name: str) -> str:
@@ -83,8 +97,17 @@ def _channel_name(name: str) -> str:
     return name
 
 
+def _day(value: object) -> object:
+    try:
+        return date.fromisoformat(value) if isinstance(value, str) and value != OFFICIAL else value
+    except ValueError:
+        raise ValueError(f"{quoted(str(value))} is no date, as in 2026-10-01, nor china") from None
+
+
 ChannelName = Annotated[str, AfterValidator(_channel_name)]
-StreamName = Annotated[str, AfterValidator(_known_stream)]
+
+Holiday = Annotated[date | Literal["china"], BeforeValidator(_day)]
+"""A day, or the word for all official days off."""
 
 
 class _Part(BaseModel):
@@ -134,21 +157,30 @@ class Settings(BaseSettings):
     security: Security = Security()
     group: str = "tocsin"  # consumer group, and the owner of the saved state
     rules: Path = SHIPPED_RULES
-    # listened to, besides those of the rules
-    streams: Annotated[tuple[StreamName, ...], BeforeValidator(_names), NoDecode] = ("calls", "complaints", "network")
+    # listened to, besides those of the rules and those declared here
+    streams: Annotated[tuple[str, ...], BeforeValidator(_names), NoDecode] = ("calls", "complaints", "network")
+    custom_streams: Annotated[Mapping[str, Stream], PlainValidator(_custom_streams)] = {}
+    topology: Path | None = None  # the table of places
     stream_partitions: int = Field(default=8, ge=1)  # of topics that are not there yet
     judge_partitions: int = Field(default=4, ge=1)
     replicas: int = -1  # -1: what the broker does by default
     lateness: Span = 5_000
-    expect_every: Mapping[StreamName, Span] = {}
+    expect_every: Mapping[str, Span] = {}
     breaker: Breaker = Breaker()
     zone: Annotated[str, AfterValidator(_known_zone)] = "Asia/Shanghai"
+    # days that `holiday` means in rules; the official days off, and others by their dates
+    holidays: Annotated[tuple[Holiday, ...], BeforeValidator(_names), NoDecode] = ("china",)
     lang: Literal["zh", "en"] = "zh"
     web: Web = Web()
     channels: Mapping[ChannelName, AnyChannel] = {"console": ConsoleChannel(type="console")}
     receivers: Mapping[str, tuple[str, ...]] = {}  # receiver of a rule's `notify` → channels; not named: all
     state_dir: Path | None = None  # of the outbox; not named: STATE_DIRECTORY, or ~/.local/state/tocsin
     heartbeat: Heartbeat = Heartbeat()
+
+    @property
+    def almanac(self) -> Almanac:
+        """The site's clock and calendar, as rules need them."""
+        return almanac_of(self.zone, self.holidays)
 
     @classmethod
     def settings_customise_sources(

@@ -13,9 +13,10 @@ from pydantic_settings import SettingsError as UnreadableError
 
 from detectors.places import Path as DataPath
 from detectors.places import Problem, describe, quoted, suggest
+from detectors.vocabulary import STREAMS
 from streams.channelsettings import KINDS, SECRETS
 from streams.security import Security
-from streams.settings import Breaker, Heartbeat, Settings, SettingsError, Web
+from streams.settings import Breaker, Heartbeat, Settings, SettingsError, Web, WrongPartError
 from streams.yamlfile import YamlFile, path_text, read_yaml
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def read_settings(path: Path | None, given: Mapping[str, Any]) -> Settings:
         settings = Settings(**known)
         problems += [_said(problem, file) for problem in (*_pointing_nowhere(settings), *_circles(settings))]
     except ValidationError as error:
-        problems += [_said(_problem(details), file) for details in error.errors()]
+        problems += [_said(problem, file) for details in error.errors() for problem in _problems(details)]
     except UnreadableError as error:
         problems.append(_not_json(error))
     if settings is None or problems:
@@ -112,7 +113,14 @@ def _circles(settings: Settings) -> Iterator[Problem]:
 
 
 def _pointing_nowhere(settings: Settings) -> Iterator[Problem]:
-    """Find receivers that would hear nothing, and channels nobody falls back to, because a name is mistyped."""
+    """Find names of channels and streams that there are not: a receiver would hear nothing, a stream be silent."""
+    streams = {**STREAMS, **settings.custom_streams}
+    named: list[tuple[DataPath, str]] = [(("streams", index), name) for index, name in enumerate(settings.streams)]
+    named += [(("expect_every", name), name) for name in settings.expect_every]
+    for path, name in named:
+        if name not in streams:
+            message = f"unknown stream {quoted(name)}: {suggest(name, streams)}"
+            yield Problem(path, message, at_key=path[0] == "expect_every")
     for name, channel in settings.channels.items():
         if channel.fallback is not None and channel.fallback not in settings.channels:
             said = f"unknown channel {quoted(channel.fallback)}: {suggest(channel.fallback, settings.channels)}"
@@ -122,6 +130,14 @@ def _pointing_nowhere(settings: Settings) -> Iterator[Problem]:
             if name not in settings.channels:
                 hint = suggest(name, settings.channels) if settings.channels else "there are none"
                 yield Problem(("receivers", receiver, index), f"unknown channel {quoted(name)}: {hint}")
+
+
+def _problems(details: ErrorDetails) -> list[Problem]:
+    """Say in our words what is wrong, and where; a part with a reader of its own may have several things."""
+    error = details.get("ctx", {}).get("error")
+    if isinstance(error, WrongPartError):
+        return [Problem((*details["loc"], *inner.path), inner.message, inner.at_key) for inner in error.problems]
+    return [_problem(details)]
 
 
 def _problem(details: ErrorDetails) -> Problem:

@@ -11,10 +11,8 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from detectors.gate import ACCEPTED, DUPLICATE, LATE
-from detectors.monitor import Monitor, fields_needed
-from detectors.vocabulary import STREAMS
+from detectors.monitor import Monitor
 from streams.breaker import Breaker, BreakerLimits
-from streams.columns import to_batch
 from streams.counts import Counts
 from streams.deadletters import build
 from streams.decoded import Gathered
@@ -22,6 +20,7 @@ from streams.events import Decoder
 from streams.late import late_records
 from streams.pack import pack, unpack
 from streams.report import Report, in_chunks, judge_of
+from streams.site import SHIPPED, Reading, Site
 from streams.stage import Chunk, Outgoing
 from streams.topics import DEADLETTERS, PARTIALS
 
@@ -49,6 +48,9 @@ class SourceMetrics(Protocol):
     def count_refused(self, stream: str, reason: str, number: int) -> None:
         """Count refused events by reason, and as rejected."""
 
+    def count_unknown_places(self, stream: str, number: int) -> None:
+        """Count events that name a place the table of places lacks."""
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -67,6 +69,7 @@ class Ways:
     lateness_ms: int
     expect_every_ms: Mapping[str, int] = field(default_factory=dict)  # silence of these streams is blindness, not calm
     breaker: BreakerLimits = field(default_factory=BreakerLimits)
+    site: Site = SHIPPED
 
 
 class SourceStage:
@@ -80,7 +83,8 @@ class SourceStage:
         self._metrics = metrics
         self._judges = ways.judges
         self._expect_ms = ways.expect_every_ms.get(stream)
-        self._decoder = Decoder(STREAMS[stream])
+        self._site = ways.site
+        self._decoder = Decoder(self._site.streams[stream])
         self._begin(rules)
         self._next_offset = 0
         self._silent_ms = 0
@@ -94,9 +98,9 @@ class SourceStage:
         self.counts = Counts()
 
     def _begin(self, rules: Sequence[Rule]) -> None:
-        self._rules = [rule for rule in rules if rule.stream == self.stream]
-        self._fields = fields_needed(self._rules, STREAMS[self.stream])
-        self._monitor = Monitor(self._rules, STREAMS, lateness_ms=self._lateness_ms)
+        self._rules = [rule for rule in rules if self.stream in rule.streams]
+        self._reading = Reading(self._site, self.stream, self._rules)
+        self._monitor = Monitor(self._rules, self._site.streams, lateness_ms=self._lateness_ms)
         self._step_ms = int(np.gcd.reduce([rule.hop_ms for rule in self._rules] or [1000]))
 
     def take_rules(self, rules: Sequence[Rule]) -> None:
@@ -110,7 +114,7 @@ class SourceStage:
         """Count a chunk in: refused events and late ones go their ways, completed panes to the judges."""
         stamped = np.asarray(chunk.timestamps_ms, np.int64)
         now = np.where((stamped > _SANE_MS) & (stamped <= now_ms + _AHEAD_MS), stamped, now_ms)
-        told = self._decoder.gather(chunk.values, self._fields, now_ms=now)
+        told = self._decoder.gather(chunk.values, self._reading.fields, now_ms=now)
         self.counts.open(chunk, self._next_offset)
         self._next_offset = chunk.next_offset
         if self.breaker.count(len(told.ids) + len(told.refused), len(told.refused), now_ms):
@@ -186,7 +190,9 @@ class SourceStage:
             ids, times = list(compress(ids, chosen)), times[accepted]
             fields = {name: list(compress(values, chosen)) for name, values in fields.items()}
         if ids:
-            self._monitor.feed(to_batch(STREAMS[self.stream], ids, times, fields))
+            self._monitor.feed(self._reading.batch(ids, times, fields))
+            if unknown := self._reading.take_unknown():
+                self._metrics.count_unknown_places(self.stream, unknown)
         late = np.flatnonzero(verdict == LATE) + first
         place = f"{chunk.topic}:{chunk.partition}"
         return [

@@ -6,13 +6,13 @@ import csv
 import io
 import math
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TextIO
 
 import msgspec
 
-from detectors.vocabulary import STREAMS, FieldType
+from detectors.vocabulary import STREAMS, FieldType, Stream
 from streams.faults import Reason
 
 ENCODING = "utf-8"
@@ -220,15 +220,16 @@ class NamedCells:
     encoding = ENCODING
     delimiter = DELIMITER
 
-    def __init__(self, stream: str | None) -> None:
+    def __init__(self, stream: str | None, streams: Mapping[str, Stream] = STREAMS) -> None:
         """Take the stream of the rows that do not name one."""
         self._stream = stream
+        self._streams = streams
 
     def bind(self, header: Sequence[str], label: str) -> ToEvents:  # noqa: ARG002  ids are in the table
         """Prepare for rows under this header. Raises TableError."""
         columns = columns_of(header)
         named = columns.get("stream")
-        plans = {stream: _plan(columns, stream) for stream in STREAMS}
+        plans = {name: _plan(columns, stream) for name, stream in self._streams.items()}
         no_plan = _plan(columns, None)  # the decoder refuses such an event: its stream is unknown
 
         def to_events(_line: int, cells: Cells) -> Sequence[bytes]:
@@ -240,7 +241,7 @@ class NamedCells:
         return to_events
 
 
-def _plan(columns: dict[str, int], stream: str | None) -> list[tuple[int, str, Callable[[str], object]]]:
-    fields = STREAMS[stream].fields if stream else {}
+def _plan(columns: dict[str, int], stream: Stream | None) -> list[tuple[int, str, Callable[[str], object]]]:
+    fields = stream.fields if stream else {}
     types = {name: field.type for name, field in fields.items()} | {"time": FieldType.TIME}
     return [(index, name, READ_CELL[types.get(name, FieldType.STRING)]) for name, index in columns.items()]

@@ -32,6 +32,10 @@ _CORE = {
     "float": (rf"{_NUMBER}|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)", list("-+.0123456789")),
     "merge": (r"<<", ["<"]),
 }
+RESOLVERS = {
+    _TAG + name: (re.compile(rf"(?:{pattern})\Z", re.ASCII), first) for name, (pattern, first) in _CORE.items()
+}
+"""By which text a scalar without quotes is no text: tag → pattern, and the characters it may begin with."""
 _INT_DIGITS_MAX = 18  # what fits 64 bits; a longer number is read as a float
 
 
@@ -65,8 +69,8 @@ class _Composing(Reader, Scanner, Parser, Composer, BaseResolver):
         return node
 
 
-for _name, (_pattern, _first) in _CORE.items():
-    _Composing.add_implicit_resolver(_TAG + _name, re.compile(rf"(?:{_pattern})\Z", re.ASCII), _first)
+for _tag, (_pattern, _first) in RESOLVERS.items():
+    _Composing.add_implicit_resolver(_tag, _pattern, _first)
 
 
 def compose(text: str) -> yaml.Node | None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from detectors.batch import Column, EventBatch
 from detectors.codes import code_of
+from detectors.feed import Feeder, SeriesTable
 from detectors.gate import ACCEPTED
 from detectors.judge import Judge
 from detectors.monitor import Monitor
@@ -59,7 +60,20 @@ def run(
     drain_ms: int = 0,
     *,
     restarts: bool = False,
+    tell: Callable[[Transition], tuple[Any, ...]] = told,
 ) -> list[tuple[Any, ...]]:
+    """Walk events, and flatten the transitions: into what the oracle says, unless `tell` does it otherwise."""
+    return [tell(transition) for transition in walk(rules, slices, lateness_ms, drain_ms, restarts=restarts)]
+
+
+def walk(
+    rules: Sequence[Rule],
+    slices: Sequence[Sequence[Mapping[str, Any]]],
+    lateness_ms: int,
+    drain_ms: int = 0,
+    *,
+    restarts: bool = False,
+) -> list[Transition]:
     """Walk events through gate, monitor and judge in memory, slice by slice, as replay does.
 
     With `restarts` both are written down and taken up by new ones after every slice.
@@ -86,7 +100,7 @@ def run(
             judge.take(partial)
         said.extend(judge.rules[rule.id].advance(end))
     order = {rule.id: number for number, rule in enumerate(rules)}
-    return [told(t) for t in sorted(said, key=lambda t: (t.time_ms, order[t.rule], tuple(map(str, t.key))))]
+    return sorted(said, key=lambda t: (t.time_ms, order[t.rule], tuple(map(str, t.key))))
 
 
 def settle(monitor: Monitor, judge: Judge, watermark_ms: int) -> Iterator[Transition]:
@@ -104,3 +118,11 @@ def reborn(rules: Sequence[Rule], monitor: Monitor, judge: Judge) -> tuple[Monit
     for rule, old in judge.rules.items():
         heir.rules[rule].restore(unpack(pack(old.state())))
     return other, heir
+
+
+def feeder_of(rule: Rule, events: Sequence[Mapping[str, Any]]) -> Feeder:
+    """Count events, all accepted, into the panes of one rule."""
+    feeder, table = Feeder(rule, STREAMS[rule.stream]), SeriesTable(rule.by)
+    columns = batch(rule.stream, events)
+    feeder.feed(columns, table.rows(columns), table)
+    return feeder

@@ -1,6 +1,6 @@
 """What waits for one channel, and which of it is to be sent next. Pure: time and chance are arguments.
 
-The notifications of one alert are told in order; different alerts do not wait for each other. What is red comes first.
+The notifications of one incident are told in order; different ones do not wait for each other. What is red comes first.
 Where a channel may not be sent all of it, many are told in one message, in which each red has a line of its own.
 """
 
@@ -23,9 +23,9 @@ DIGEST_LEN_MAX = 500
 
 @dataclass(slots=True, eq=False)
 class Line:
-    """The notifications of one alert that wait for this channel, in order."""
+    """The notifications of one incident that wait for this channel, in order."""
 
-    alert: str
+    incident: str
     items: deque[Item] = field(default_factory=deque)
     ceiling_ms: int = 0  # of the next wait after a failure; 0: none failed yet
     is_under_way: bool = False
@@ -62,7 +62,7 @@ class ChannelQueue:
         self._chance = chance
         self._pace = Pace(policy.per_minute)
         self._circuit = Circuit(chance)
-        self._lines: dict[str, Line] = {}  # by alert, in the order in which they began
+        self._lines: dict[str, Line] = {}  # by incident, in the order in which they began
         self._reds: deque[tuple[int, Line]] = deque()  # ready to go, and so are the plain ones behind them
         self._plain: deque[tuple[int, Line]] = deque()
         self._resting: list[tuple[int, int, Line]] = []  # a heap by the time at which they are ready again
@@ -91,8 +91,8 @@ class ChannelQueue:
 
     def add(self, item: Item) -> list[Ended]:
         """Take an item in; return what had to make room for it. What is about red never does."""
-        alert = item.notification.record.alert
-        line = self._lines.setdefault(alert, Line(alert))
+        incident = item.notification.record.incident
+        line = self._lines.setdefault(incident, Line(incident))
         line.items.append(item)
         if not line.is_under_way and not line.is_resting:
             self._ready(line)
@@ -241,7 +241,7 @@ class ChannelQueue:
             line.items.remove(item)
         self._count -= len(items)
         if not line.items:
-            del self._lines[line.alert]
+            del self._lines[line.incident]
             line.ticket = 0
         elif items:
             line.ceiling_ms = 0

@@ -13,8 +13,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from streams.commands.siting import site_options, site_or_stop
+
 if TYPE_CHECKING:
     from streams.rulefile import RuleSet
+    from streams.site import Site
     from streams.yamlfile import Located
 
 SOURCE_LEN_MAX = 160
@@ -22,10 +25,21 @@ SOURCE_LEN_MAX = 160
 
 @click.command()
 @click.argument("rules", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+@site_options
 @click.option("--output", type=click.Choice(["text", "json"]), default="text", help="How the answer is written.")
+@click.option("--effective", is_flag=True, help="Write every rule with its defaults filled in, if nothing is wrong.")
 @click.option("--quiet", is_flag=True, help="Write nothing to standard error.")
 @click.pass_context
-def command(context: click.Context, rules: tuple[Path, ...], output: str, *, quiet: bool) -> None:
+def command(
+    context: click.Context,
+    rules: tuple[Path, ...],
+    settings_path: Path | None,
+    topology: Path | None,
+    output: str,
+    *,
+    effective: bool,
+    quiet: bool,
+) -> None:
     r"""Check rule files, and folders of them; exit 1 if anything is wrong.
 
     Every mistake is a line FILE:LINE:COLUMN: PATH: MESSAGE on standard output.
@@ -33,11 +47,15 @@ def command(context: click.Context, rules: tuple[Path, ...], output: str, *, qui
     \b
     tocsin check rules/
     tocsin check rules/network.yaml mine.yaml --output json
+    tocsin check --effective rules/network.yaml
     """
     from streams.rulefile import load
 
-    found = load(rules)
-    if output == "json":
+    site = site_or_stop(context, "tocsin check", settings_path, topology)
+    found = load(rules, site.streams, site.almanac)
+    if effective and not found.problems:
+        click.echo(_effective(found, site, output), nl=False)
+    elif output == "json":
         click.echo(_as_json(found))
     else:
         for file, problems in groupby(found.problems, key=attrgetter("file")):
@@ -47,7 +65,21 @@ def command(context: click.Context, rules: tuple[Path, ...], output: str, *, qui
                 click.echo(_pointer(problem, lines), err=True, nl=False)
     if not quiet:
         click.echo(_verdict(found), err=True)
+        if (asking := [rule.id for rule in found.rules if rule.asks_for_holidays]) and not site.almanac.holidays:
+            click.echo(
+                f"note: no holidays are known (settings: holidays), and {', '.join(asking)} asks for them", err=True
+            )
     context.exit(1 if found.problems else 0)
+
+
+def _effective(found: RuleSet, site: Site, output: str) -> str:
+    from streams.effective import as_yaml, effective_rules
+
+    rules = list(effective_rules(found.files, found.rules, site.streams))
+    if output != "json":
+        return as_yaml(rules, site.almanac.zone)
+    told = [{"file": str(path), **rule} for path, rule in rules]
+    return json.dumps({"zone": site.almanac.zone, "rules": told}, ensure_ascii=False, indent=2) + "\n"
 
 
 def _as_json(found: RuleSet) -> str:

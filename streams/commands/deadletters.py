@@ -26,12 +26,16 @@ _OUTPUT = click.option("--output", type=click.Choice(["text", "json"]), default=
                        help="json: an object a line.")  # fmt: skip
 
 
+_SETTINGS = click.option("--settings", "path", type=click.Path(exists=True, dir_okay=False, path_type=Path),
+                         envvar="TOCSIN_SETTINGS",
+                         help="Settings file (YAML): broker, security, streams of your own.")  # fmt: skip
+
+
 def _where(command: Callable[..., None]) -> Callable[..., None]:
     """Add the options that say where Kafka is; the command is given open `letters` in their place."""
 
     @click.option("--broker", "brokers", type=Brokers(), help="Where Kafka is.  [default: the settings']")
-    @click.option("--settings", "path", type=click.Path(exists=True, dir_okay=False, path_type=Path),
-                  envvar="TOCSIN_SETTINGS", help="Settings file (YAML): broker and security.")  # fmt: skip
+    @_SETTINGS
     @wraps(command)
     def run(*, brokers: list[str] | None, path: Path | None, **given: Any) -> None:
         context = click.get_current_context()
@@ -52,7 +56,7 @@ def _filters(command: Callable[..., None]) -> Callable[..., None]:
     def run(*args: Any, stream: str | None, reason: str | None, since_ms: int | None, limit: int, **given: Any) -> None:
         from streams.letters import Wanted
 
-        _known(stream, reason)
+        _known(stream, reason, click.get_current_context().params["path"])
         since = 0 if since_ms is None else time.time_ns() // 1_000_000 - since_ms
         command(*args, wanted=Wanted(stream=stream, reason=reason, since_ms=since, limit=limit), **given)
 
@@ -133,9 +137,9 @@ def retry(
     code = 0
     for missing in sorted(wanted.keys - {letter.key for letter in found.letters}):
         code = _say(f"no dead letter {sanitise(missing)}", 1)
-    chosen = []
+    chosen, streams = [], _streams(context.params["path"])
     for letter in reversed(found.letters):  # in the order in which they came
-        reason, name = why_not(letter), sanitise(letter.key)
+        reason, name = why_not(letter, streams), sanitise(letter.key)
         if letter.key in retried:
             _say(f"{name} was sent again at {_time(retried[letter.key])}: --again sends it once more", 0)
         elif reason is not None:
@@ -150,9 +154,12 @@ def retry(
 
 @command.command()
 @click.argument("stream")
+@_SETTINGS
 @pages
 @click.pass_context
-def release(context: click.Context, stream: str, addresses: Sequence[str], token_file: Path | None) -> None:
+def release(
+    context: click.Context, stream: str, path: Path | None, addresses: Sequence[str], token_file: Path | None
+) -> None:
     r"""Have running workers set aside what cannot be used of STREAM at full speed, until it can be used again.
 
     Where next to nothing can be used a partition is read slowly, so that the rest stays in its place. If the sender is
@@ -163,7 +170,7 @@ def release(context: click.Context, stream: str, addresses: Sequence[str], token
     """
     from streams.asking import RELEASE, NoAnswer, Refused, ask
 
-    _known(stream, None)
+    _known(stream, None, path)
     token, code = token_of(context, "tocsin deadletters", token_file), 0
     for page in addresses:
         try:
@@ -193,12 +200,23 @@ def _opened(context: click.Context, brokers: list[str] | None, path: Path | None
         context.exit(_say(str(error), 3))
 
 
-def _known(stream: str | None, reason: str | None) -> None:
-    from detectors.places import quoted, suggest
+def _streams(path: Path | None) -> list[str]:
+    """Name the streams there are. Settings that are wrong are told when they are read for Kafka."""
     from detectors.vocabulary import STREAMS
+    from streams.settings import SettingsError
+    from streams.settingsfile import read_settings
+
+    try:
+        return [*STREAMS, *read_settings(path, {}).custom_streams]
+    except SettingsError:
+        return list(STREAMS)
+
+
+def _known(stream: str | None, reason: str | None, path: Path | None) -> None:
+    from detectors.places import quoted, suggest
     from streams.faults import Reason
 
-    for option, value, known in (("--stream", stream, list(STREAMS)), ("--reason", reason, list(map(str, Reason)))):
+    for option, value, known in (("--stream", stream, _streams(path)), ("--reason", reason, list(map(str, Reason)))):
         if value is not None and value not in known:
             raise click.BadParameter(f"unknown: {quoted(value)}: {suggest(value, known)}", param_hint=f"'{option}'")
 

@@ -113,7 +113,9 @@ def _clock(speed: float) -> DemoClock:
 
 
 def _service(bootstrap: str, clock: DemoClock, port: int, folder: Path) -> Service:
+    from streams import province
     from streams.settings import SHIPPED_RULES, Settings, Web
+    from streams.site import site_of
 
     # The site's own settings do not touch the demo: it is the same everywhere.
     settings = Settings.model_construct(
@@ -128,7 +130,7 @@ def _service(bootstrap: str, clock: DemoClock, port: int, folder: Path) -> Servi
             "state_dir": folder,
         }
     )
-    return joined(settings, clock=clock)
+    return joined(settings, clock=clock, site=site_of({}, province.places(province.build()), almanac=settings.almanac))
 
 
 def _console(lang: Language, *, quiet: bool) -> Console:

@@ -16,9 +16,12 @@ import click
 if TYPE_CHECKING:
     from streams.service import Service
     from streams.settings import Settings
+    from streams.site import Site
 
 
-def configured(path: Path | None, *, broker: str | None, rules: Path | None, web_port: int | None) -> Service:
+def configured(
+    path: Path | None, *, broker: str | None, rules: Path | None, web_port: int | None, topology: Path | None = None
+) -> Service:
     """Read settings, with what the command line says over them, and join a service."""
     from streams.settings import SettingsError, bootstrap_of
     from streams.settingsfile import read_settings
@@ -31,24 +34,35 @@ def configured(path: Path | None, *, broker: str | None, rules: Path | None, web
             raise SettingsError(f"--broker: {error}") from error
     if rules is not None:
         given["rules"] = rules
+    if topology is not None:
+        given["topology"] = topology
     settings = read_settings(path, given)
     if web_port is not None:
         settings = settings.model_copy(update={"web": settings.web.model_copy(update={"port": web_port})})
     return joined(settings, clock=lambda: time.time_ns() // 1_000_000)
 
 
-def joined(settings: Settings, *, clock: Callable[[], int]) -> Service:
-    """Read the rules that the settings name, and join a service. Raise SettingsError if any rule is wrong."""
+def joined(settings: Settings, *, clock: Callable[[], int], site: Site | None = None) -> Service:
+    """Read the rules that the settings name, and join a service. Raise SettingsError if any rule is wrong.
+
+    `site` stands for the one that the settings declare.
+    """
     from streams.rulefile import load
     from streams.service import Service
     from streams.settings import SettingsError
+    from streams.site import site_from
+    from streams.topologyfile import TopologyError
 
-    found = load([settings.rules])
+    try:
+        site = site or site_from(settings)
+    except TopologyError as error:
+        raise SettingsError(str(error)) from error
+    found = load([settings.rules], site.streams, site.almanac)
     if found.problems:
         raise SettingsError("\n".join(map(str, found.problems)))
     if not found.rules:
         raise SettingsError(f"{settings.rules}: no rules")
-    return Service(settings, found.rules, clock=clock)
+    return Service(settings, found.rules, clock=clock, site=site)
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 from streams.commands.options import Duration
+from streams.commands.siting import known_stream, site_options, site_or_stop
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from streams.history import History, Refusal
     from streams.outputs import Output
     from streams.replay import Replay
+    from streams.site import Site
 
 SHOWN_MAX = 5  # refused lines shown one by one; the rest are counted
 
@@ -34,6 +36,7 @@ SHOWN_MAX = 5  # refused lines shown one by one; the rest are counted
               help="Write alert records here, not to standard output.")  # fmt: skip
 @click.option("--map", "map_path", type=click.Path(exists=True, dir_okay=False, path_type=Path),
               help="How to read the rows of a foreign CSV file.")  # fmt: skip
+@site_options
 @click.option("--lateness", type=Duration(), default=0,
               help="How far behind the newest event one may come.  [default: 0s]")  # fmt: skip
 @click.option("--stream", help="The stream of files whose name does not tell it.")
@@ -49,6 +52,8 @@ def command(
     rule_paths: tuple[Path, ...],
     alerts: Path | None,
     map_path: Path | None,
+    settings_path: Path | None,
+    topology: Path | None,
     lateness: int,
     stream: str | None,
     sort: bool,
@@ -70,13 +75,14 @@ def command(
     from streams.outputs import Output, check_apart
     from streams.replay import Replay
 
-    rules = _rules(context, rule_paths)
-    binder = _map(context, map_path)
-    _known_stream(stream)
-    maps = [map_path] if map_path else []
+    site = site_or_stop(context, "tocsin replay", settings_path, topology)
+    rules = _rules(context, rule_paths, site)
+    binder = _map(context, map_path, site)
+    known_stream(site, stream, "'--stream'")
+    others = [path for path in (map_path, settings_path, topology) if path]
     with ExitStack() as stack, _mendable(context):
-        check_apart({"--alerts": alerts, "--dead-letters": dead_letters}, [*files, *_rule_files(rule_paths), *maps])
-        inputs = open_inputs(files, stream=stream, binder=binder)
+        check_apart({"--alerts": alerts, "--dead-letters": dead_letters}, [*files, *_rule_files(rule_paths), *others])
+        inputs = open_inputs(files, stream=stream, binder=binder, streams=site.streams)
         outputs = {path: Output(path, sys.stdout.buffer) for path in (alerts, dead_letters)}  # None: standard output
         for output in outputs.values():
             stack.callback(output.drop)
@@ -87,9 +93,12 @@ def command(
             if dead_letters:
                 outputs[dead_letters].write([_letter(refusal)])
 
-        history = History(inputs, refuse, sort=sort or bool(binder and binder.sort))
-        replay = Replay(rules, history.stream_of, lateness_ms=lateness)
-        ended = _play(history, replay, _Writer({rule.id: rule for rule in rules}, outputs[alerts], talk), drain=drain)
+        replay = Replay(rules, lateness_ms=lateness, site=site)
+        history = History(
+            inputs, replay.fields, refuse, sort=sort or bool(binder and binder.sort), streams=site.streams
+        )
+        writer = _Writer({rule.id: rule for rule in rules}, outputs[alerts], talk, site)
+        ended = _play(history, replay, writer, drain=drain)
         for output in outputs.values():
             output.keep()
         talk.summary(history, replay, "" if ended else "interrupted: ")
@@ -118,8 +127,8 @@ def _play(history: History, replay: Replay, writer: _Writer, *, drain: bool) -> 
     """Replay the history; return whether it came to its end, or was interrupted."""
     try:
         with writer.talk.progress(history, replay):
-            for times, events in history:
-                writer.write(replay.feed(times, events))
+            for times, rows in history:
+                writer.write(replay.feed(times, rows))
             writer.write(replay.finish(drain=drain))
     except KeyboardInterrupt:
         return False
@@ -130,10 +139,10 @@ def _rule_files(paths: Iterable[Path]) -> list[Path]:
     return [file for path in paths for file in ([path] if path.is_file() else path.rglob("*")) if file.is_file()]
 
 
-def _rules(context: click.Context, paths: Iterable[Path]) -> tuple[Rule, ...]:
+def _rules(context: click.Context, paths: Iterable[Path], site: Site) -> tuple[Rule, ...]:
     from streams.rulefile import load
 
-    found = load(list(paths))
+    found = load(list(paths), site.streams, site.almanac)
     if found.problems:
         for problem in found.problems:
             click.echo(str(problem), err=True)
@@ -143,26 +152,15 @@ def _rules(context: click.Context, paths: Iterable[Path]) -> tuple[Rule, ...]:
     return found.rules
 
 
-def _map(context: click.Context, path: Path | None):  # type: ignore[no-untyped-def]  # noqa: ANN202
+def _map(context: click.Context, path: Path | None, site: Site):  # type: ignore[no-untyped-def]  # noqa: ANN202
     from streams.mapfile import MapError, load_map
 
     if path is None:
         return None
     try:
-        return load_map(path)
+        return load_map(path, site.streams)
     except MapError as error:
         _stop(context, str(error), 2)
-
-
-def _known_stream(stream: str | None) -> None:
-    import difflib
-
-    from detectors.vocabulary import STREAMS
-
-    if stream is not None and stream not in STREAMS:
-        near = difflib.get_close_matches(stream, STREAMS, n=1)
-        hint = f" Did you mean '{near[0]}'?" if near else f" One of: {', '.join(STREAMS)}."
-        raise click.BadParameter(f"unknown stream '{stream}'.{hint}", param_hint="'--stream'")
 
 
 def _stop(context: click.Context, message: str, code: int) -> NoReturn:
@@ -173,15 +171,16 @@ def _stop(context: click.Context, message: str, code: int) -> NoReturn:
 class _Writer:
     """Writes transitions as alert records, and lets them be counted."""
 
-    def __init__(self, rules: Mapping[str, Rule], out: Output, talk: _Talk) -> None:
+    def __init__(self, rules: Mapping[str, Rule], out: Output, talk: _Talk, site: Site) -> None:
         self.talk = talk
+        self._english = site.english
         self._rules = rules
         self._out = out
 
     def write(self, transitions: Iterable[Transition]) -> None:
         from alerts.records import alert_record, encode
 
-        records = [alert_record(transition, self._rules[transition.rule]) for transition in transitions]
+        records = [alert_record(transition, self._rules[transition.rule], self._english) for transition in transitions]
         if records:
             self._out.write(encode(record) + b"\n" for record in records)
             self.talk.alerts(records)
@@ -248,6 +247,8 @@ class _Talk:
         ]
         if refused:
             parts[-1] += f" ({', '.join(f'{reason} {number:,}' for reason, number in history.refused.most_common())})"
+        if unknown := replay.unknown_places():
+            parts.append(f"{unknown:,} of unknown places")
         click.echo(f"{prefix}{'; '.join(parts)}", err=True)
         raised = ", ".join(f"{self._levels[level]:,} {level}" for level in _order(self._levels)) or "none"
         click.echo(f"{prefix}raised: {raised}", err=True)

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING
 import click
 
 from streams.commands.reaching import Brokers, reached
+from streams.commands.siting import known_stream, site_or_stop
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from contextlib import AbstractContextManager
 
+    from detectors.vocabulary import Stream
     from streams.files import Input
     from streams.history import Refusal
     from streams.mapping import Map
@@ -28,33 +30,21 @@ _FINISH_S = 35.0  # longer than a delivery may take
 _FINISH_EARLY_S = 5.0  # interrupted, or the broker is gone
 
 
-class StreamName(click.ParamType):
-    """The name of a stream."""
-
-    name = "stream"
-
-    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Take a name that is declared."""
-        from detectors.places import quoted, suggest
-        from detectors.vocabulary import STREAMS
-
-        if value not in STREAMS:
-            self.fail(f"unknown stream {quoted(value)}: {suggest(value, STREAMS)}", param, ctx)
-        return value
-
-
 @click.command()
-@click.argument("stream", type=StreamName(), metavar="STREAM")
+@click.argument("stream", metavar="STREAM")
 @click.argument("files", nargs=-1, required=True, metavar="FILE…")
 @click.option("--broker", "brokers", type=Brokers(),
               help="Where Kafka is; kafka:// may stand before.  [default: the settings']")  # fmt: skip
 @click.option("--settings", "settings_path", type=click.Path(exists=True, dir_okay=False, path_type=Path),
-              envvar="TOCSIN_SETTINGS", help="Settings file (YAML): broker and security.")  # fmt: skip
+              envvar="TOCSIN_SETTINGS",
+              help="Settings file (YAML): broker, security, streams of your own.")  # fmt: skip
 @click.option("--rate", type=click.FloatRange(min=0, min_open=True), help="Events a second.")
 @click.option("--speed", type=click.FloatRange(min=0, min_open=True), help="Times the pace at which they happened.")
 @click.option("--map", "map_path", type=click.Path(exists=True, dir_okay=False, path_type=Path),
               help="How to read the rows of a foreign CSV file.")  # fmt: skip
-@click.option("--key", help="Field whose value chooses the partition.  [default: each partition in turn]")
+@click.option(
+    "--key", help="Field whose value chooses the partition.  [default: the stream's own; else each partition in turn]"
+)
 @click.option("--sort", is_flag=True, help="Sort all events by time first.")
 @click.option("--raw", is_flag=True, help="Send lines that are no JSON objects too.")
 @click.option("--timeout", "timeout_s", type=click.FloatRange(min=0, min_open=True), default=10.0, show_default=True,
@@ -96,15 +86,18 @@ def command(
 
     if rate is not None and speed is not None:
         raise click.UsageError("--rate and --speed exclude each other.")
+    site = site_or_stop(context, "tocsin send", settings_path, None)
+    known_stream(site, stream, "'STREAM'")
     logging.getLogger("kafka").setLevel(logging.CRITICAL)  # what matters of it is said once, by us
     brokers, access = reached(context, "tocsin send", brokers, settings_path)
-    binder = _map(context, map_path, stream)
-    source = Sendable(stream, _Refusals(quiet=quiet), raw=raw)
+    binder = _map(context, map_path, site.streams[stream])
+    source = Sendable(stream, _Refusals(quiet=quiet), raw=raw, streams=site.streams)
+    key = key or site.streams[stream].key
     pace = Pace(time.monotonic, time.sleep, rate=rate, speed=speed) if rate or speed else None
     began_s = time.monotonic()
     sender, opened = None, ExitStack()
     try:
-        inputs = open_inputs(files, stream=stream, binder=binder, ask_names=False)
+        inputs = open_inputs(files, stream=stream, binder=binder, ask_names=False, streams=site.streams)
         for one in inputs:
             opened.callback(one.close)
         sender = Sender(brokers, stream_topic(stream), timeout_ms=round(timeout_s * 1_000), access=access)
@@ -131,18 +124,19 @@ def command(
     context.exit(code or int(source.refused > 0))
 
 
-def _map(context: click.Context, path: Path | None, stream: str) -> Map | None:
+def _map(context: click.Context, path: Path | None, stream: Stream) -> Map | None:
+    from detectors.vocabulary import STREAMS
     from streams.mapfile import MapError, load_map
 
     if path is None:
         return None
     try:
-        mine = load_map(path).only(stream)
+        mine = load_map(path, {**STREAMS, stream.name: stream}).only(stream.name)
     except MapError as error:
         click.echo(str(error), err=True)
         context.exit(2)
     if not mine.templates:
-        context.exit(_say(f"{path} makes no events of the stream {stream}", 2))
+        context.exit(_say(f"{path} makes no events of the stream {stream.name}", 2))
     return mine
 
 

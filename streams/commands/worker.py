@@ -15,11 +15,19 @@ from streams.commands.joining import configured, ending
               help="Rule file or folder.  [default: those shipped]")  # fmt: skip
 @click.option("--settings", "path", type=click.Path(exists=True, dir_okay=False, path_type=Path),
               envvar="TOCSIN_SETTINGS", help="Settings file (YAML).")  # fmt: skip
+@click.option("--topology", type=click.Path(exists=True, dir_okay=False, path_type=Path),
+              help="Table of places (CSV).  [default: the settings']")  # fmt: skip
 @click.option("--web-port", type=click.IntRange(0, 65535), help="Port of the page and /metrics; 0 takes a free one.")
 @click.option("--quiet", is_flag=True, help="Say nothing but alerts and errors.")
 @click.pass_context
 def command(
-    context: click.Context, broker: str | None, rules: Path | None, path: Path | None, web_port: int | None, quiet: bool
+    context: click.Context,
+    broker: str | None,
+    rules: Path | None,
+    path: Path | None,
+    web_port: int | None,
+    topology: Path | None,
+    quiet: bool,
 ) -> None:
     r"""Watch the topics tocsin.<stream> of a Kafka. Start as many workers as there are partitions to share.
 
@@ -30,7 +38,7 @@ def command(
     from streams.topics import ensure
 
     with ending(context, "tocsin worker"):
-        service = configured(path, broker=broker, rules=rules, web_port=web_port)
+        service = configured(path, broker=broker, rules=rules, web_port=web_port, topology=topology)
         settings = service.settings
         made = ensure(settings.broker, service.topics, replicas=settings.replicas, access=service.access)
         if made and not quiet:

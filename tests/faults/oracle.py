@@ -27,13 +27,13 @@ def expected_alerts(rules: Path, accepted: Iterable[dict[str, Any]], end_ms: int
     decoder = MixedDecoder(list(STREAMS.values()))
     lines = [json.dumps(event).encode() for event in sorted(accepted, key=lambda event: event["time"])]
     last = json.dumps({"stream": "calls", "id": "last", "time": end_ms / 1000, "outcome": "answered"}).encode()
-    replay = Replay(found.rules, decoder.stream_of, lateness_ms=0)
+    replay = Replay(found.rules, lateness_ms=0)
     said: list[Transition] = []
     for first in range(0, len(lines), _BATCH_LEN):
-        decoded = decoder.decode(lines[first : first + _BATCH_LEN])
+        decoded = decoder.rows(lines[first : first + _BATCH_LEN], replay.fields)
         assert not decoded.refused
         said += replay.feed(decoded.time_ms, decoded.events)
-    end = decoder.decode([last])
+    end = decoder.rows([last], replay.fields)
     said += replay.feed(end.time_ms, end.events)
     by_id = {rule.id: rule for rule in found.rules}
     assert replay.late == replay.duplicates == 0

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from detectors.rules import Condition, Kind, Measure, Op, Rule
+from detectors.checker import check_rules
+from detectors.rules import Clock, Condition, Kind, Measure, Op, Part, Rule
+from detectors.vocabulary import Field, FieldType, Stream, declare
 from streams.commands.check import command
 from streams.rulefile import load
 from tests.conftest import DATA
@@ -17,6 +19,7 @@ from tests.conftest import DATA
 BAD = DATA / "rules" / "bad"
 GOOD = DATA / "rules" / "good"
 CASES = sorted(path.name.removesuffix(".yaml") for path in BAD.iterdir() if path.suffix == ".yaml" or path.is_dir())
+SIZE = Field(FieldType.NUMBER)
 SHIPPED = Path(__file__).parents[2] / "rules"
 
 
@@ -96,9 +99,66 @@ MEASURES = {
         Kind.SHARE,
         matching=(Condition("outcome", Op.IN, ("abandoned",)), Condition("wait_s", Op.GT, (5.0,))),
     ),
+    "stream: calls\nmeasure: {unusual: count}": Measure(Kind.UNUSUAL, base=Measure(Kind.COUNT)),
+    'stream: calls\nmeasure: {unusual: {mean: wait_s}, side: low, offset: "-03:30"}': Measure(
+        Kind.UNUSUAL, base=Measure(Kind.MEAN, "wait_s"), low=True, offset_ms=-12_600_000
+    ),
+    "stream: calls\nmeasure: {forecast: count, ahead: 15m}": Measure(
+        Kind.FORECAST, base=Measure(Kind.COUNT), span_ms=900_000
+    ),
+    "stream: shipments\nwindow: 7d\nhop: 1d\nmeasure: {drop: count, against: 28d}": Measure(
+        Kind.DROP, base=Measure(Kind.COUNT), span_ms=28 * 86_400_000
+    ),
+    "stream: complaints\nmeasure: {new: reason, within: 30d}": Measure(
+        Kind.NEW, base=Measure(Kind.DISTINCT, "reason"), span_ms=30 * 86_400_000
+    ),
+    "stream: calls\nwhere: {queue: a, line: b}\nmeasure: {service_level_ahead: 15m, within: 20s}": Measure(
+        Kind.SERVICE_LEVEL_AHEAD,
+        to=Part(
+            "agents",
+            (Condition("state", Op.IN, ("ready", "talking", "wrap")), Condition("queue", Op.IN, ("a",))),
+            Measure(Kind.NOW_COUNT),
+        ),
+        span_ms=900_000,
+        within_ms=20_000,
+    ),
     "stream: agents\nmeasure: {now: count}": Measure(Kind.NOW_COUNT),
+    "stream: agents\nmeasure: {now: share, of: {state: talking}}": Measure(
+        Kind.NOW_SHARE, matching=(Condition("state", Op.IN, ("talking",)),)
+    ),
     "stream: network\nmeasure: {now: sum, field: users}": Measure(Kind.NOW_SUM, "users"),
     "stream: network\nmeasure: {field: outlet, now: distinct}": Measure(Kind.NOW_DISTINCT, "outlet"),
+    "stream: calls\nmeasure: {quantile: wait_s, q: 0.95}": Measure(Kind.QUANTILE, "wait_s", q=0.95),
+    "stream: complaints\nmeasure: {per: 100, ratio: {of: {}, to: {stream: shipments, where: {step: in}}}}": Measure(
+        Kind.RATIO,
+        of=Part("complaints", (), Measure(Kind.COUNT)),
+        to=Part("shipments", (Condition("step", Op.IN, ("in",)),), Measure(Kind.COUNT)),
+        per=100.0,
+    ),
+    "stream: claims\nmeasure: {ratio: {of: {measure: {sum: paid}}, to: {measure: {sum: premium}}}}": Measure(
+        Kind.RATIO,
+        of=Part("claims", (), Measure(Kind.SUM, "paid")),
+        to=Part("claims", (), Measure(Kind.SUM, "premium")),
+    ),
+    "stream: complaints\nmeasure: {growth: {distinct: customer}, against: 7d}": Measure(
+        Kind.GROWTH, base=Measure(Kind.DISTINCT, "customer"), span_ms=604_800_000
+    ),
+    "stream: calls\nmeasure: {unmatched: share, in: {stream: complaints}, on: customer, within: 30m}": Measure(
+        Kind.UNMATCHED_SHARE, "customer", to=Part("complaints"), span_ms=1_800_000
+    ),
+    "stream: calls\nmeasure: {silent: true}": Measure(Kind.SILENT),
+    "stream: cases\nmeasure: {overdue: count, from: opened, until: [replied, closed], limit: 24h, at: 0.8}": Measure(
+        Kind.OVERDUE_COUNT, clock=Clock(("opened",), ("replied", "closed"), 86_400_000, 0.8)
+    ),
+    "stream: cases\nmeasure: {overdue: count, from: promised, until: [resolved, closed], limit: until}": Measure(
+        Kind.OVERDUE_COUNT, clock=Clock(("promised",), ("resolved", "closed"), None)
+    ),
+    "stream: claims\nmeasure: {limit: 3d, overdue: longest, until: settled, from: [opened]}": Measure(
+        Kind.OVERDUE_LONGEST, clock=Clock(("opened",), ("settled",), 3 * 86_400_000)
+    ),
+    "stream: shipments\nmeasure: {overdue: count, from: 揽收, until: 签收, limit: 2d, name_worst: step}": Measure(
+        Kind.OVERDUE_COUNT, clock=Clock(("揽收",), ("签收",), 2 * 86_400_000, name_worst=True)
+    ),
 }
 
 
@@ -207,6 +267,21 @@ def test_good_rules_are_counted_on_standard_error() -> None:
     assert (answer.exit_code, answer.stdout, answer.stderr) == (0, "", "ok: 5 rules in 4 files and 1 test file\n")
 
 
+def test_a_rule_that_asks_for_holidays_nobody_named_is_noted(tmp_path: Path) -> None:
+    path, settings = tmp_path / "r.yaml", tmp_path / "s.yaml"
+    block = "when: [{holiday: true, levels: {red: 9}}]"
+    path.write_text(
+        f"rules: [{{id: a, title: {{en: A, zh: 甲}}, stream: calls, measure: count, levels: {{red: 5}}, {block}}}]"
+    )
+    note = "note: no holidays are known (settings: holidays), and a asks for them\n"
+    for holidays, said in {"[]": note, "[2026-10-01]": "", "[china, 2026-07-13]": ""}.items():
+        settings.write_text(f"holidays: {holidays}")
+        answer = CliRunner().invoke(command, [str(path), "--settings", str(settings)])
+        assert (answer.exit_code, answer.stderr) == (0, f"ok: 1 rule in 1 file\n{said}")
+    answer = CliRunner().invoke(command, [str(path)])
+    assert (answer.exit_code, answer.stderr) == (0, "ok: 1 rule in 1 file\n"), "the official days off are known"
+
+
 def test_quiet_says_nothing_but_the_mistakes() -> None:
     answer = CliRunner().invoke(command, ["--quiet", str(BAD / "levels-empty.yaml")])
     assert (answer.exit_code, answer.stderr) == (1, "")
@@ -234,3 +309,19 @@ def test_a_path_that_does_not_exist_is_wrong_usage() -> None:
     answer = CliRunner().invoke(command, ["nowhere.yaml"])
     assert answer.exit_code == 2
     assert "nowhere.yaml" in answer.stderr
+
+
+def test_a_field_that_two_streams_know_by_different_types_tells_no_series_apart() -> None:
+    """Of the shipped streams none do; a site's own may."""
+    streams = {one.name: one for one in (declare("calls", "", "size"), Stream("lockers", {"size": SIZE}))}
+    given = {
+        "id": "r",
+        "title": {"en": "R", "zh": "某"},
+        "stream": "calls",
+        "measure": {"ratio": {"of": {}, "to": {"stream": "lockers"}}},
+        "by": ["size"],
+        "levels": {"red": 1},
+    }
+    (problem,) = check_rules({"rules": [given]}, streams).problems
+    assert problem.path == ("rules", 0, "by", 0)
+    assert problem.message == '"size" is a string in stream calls and a number in lockers'

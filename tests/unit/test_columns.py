@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from detectors.batch import Column, EventBatch
 from detectors.vocabulary import STREAMS, FieldType, Stream
 from streams import columns
-from streams.columns import code_of, fields_of, to_batch
+from streams.columns import code_of, to_batch
 from streams.event_types import NUMBER_LIMIT
 from streams.events import Decoder
 from streams.instants import to_ms, to_seconds
@@ -27,10 +27,9 @@ COMPLAINTS = STREAMS["complaints"]
 
 
 def batch_of(stream: Stream, rows: list[dict[str, Any]], fields: list[str]) -> EventBatch:
-    decoded = Decoder(stream).decode([msgspec.json.encode(row) for row in rows])
-    assert decoded.refused == []
-    ids = [event.id for event in decoded.events]
-    return to_batch(stream, ids, decoded.time_ms, fields_of(decoded.events, fields))
+    told = Decoder(stream).gather([msgspec.json.encode(row) for row in rows], fields)
+    assert told.refused == []
+    return to_batch(stream, told.ids, told.time_ms, told.columns)
 
 
 def alarm(name: str, **fields: Any) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import json
 import shutil
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from scripts.parts import Missing, program
 from streams.handling import HandlingCollector
 from streams.hosting import Tally
 from streams.metrics import Metrics
+from tests.alerting import SURGE
 
 ROOT = Path(__file__).resolve().parents[2]
 RULES = ROOT / "dashboards/rules"
@@ -40,6 +42,7 @@ class TwoSeries:
 def test_the_list_of_metrics_is_what_the_service_has() -> None:
     metrics = Metrics(CollectorRegistry(), version="0")
     metrics.show_levels(TwoSeries(), series_max=1)
+    metrics.show_targets(lambda: [replace(SURGE, targets={"target": 1.0})])
     metrics.registry.register(HandlingCollector(Tally, list))
     names: dict[str, set[str]] = {}
     for family in metrics.registry.collect():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import platform
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -21,6 +22,9 @@ from detectors.vocabulary import STREAMS
 from streams.faults import Reason
 from streams.metrics import INCIDENT_LEVELS, RESULTS, Metrics
 from streams.series import BLIND_CODE, LABEL_CHARS_MAX, LevelCollector, label_text, series_label
+from tests.alerting import SURGE
+
+AIMING = replace(SURGE, targets={"target": 23.0, "challenge": 20.0})
 
 CONTRACT = {
     "tocsin_events_total": {"stream", "result"},
@@ -41,6 +45,8 @@ CONTRACT = {
     "tocsin_breaker_open": {"stream"},
     "tocsin_reloads_total": {"result"},
     "tocsin_rules_waiting": set(),
+    "tocsin_target": {"rule", "kind"},
+    "tocsin_unknown_places_total": {"stream"},
 }
 
 Row = tuple[str, str, float, float]
@@ -74,6 +80,7 @@ def shown(rows: Sequence[Row], series_max: int = 10) -> tuple[CollectorRegistry,
 
 def test_names_and_labels_are_those_of_the_contract(metrics: Metrics) -> None:
     metrics.show_levels(Rows([("r", f"s{number}", 1.0, 2.0) for number in range(3)]), series_max=2)
+    metrics.show_targets(lambda: [AIMING])
     samples = [
         sample
         for family in text_string_to_metric_families(generate_latest(metrics.registry).decode())
@@ -143,6 +150,16 @@ def test_what_is_no_longer_named_goes_back_to_zero(metrics: Metrics) -> None:
     assert value("tocsin_incidents", {"level": "red", "state": "open"}) == 0
     assert value("tocsin_incidents", {"level": "red", "state": "acknowledged"}) == 2
     assert value("tocsin_notices", {"state": "draft"}) == 0
+
+
+def test_targets_are_those_of_the_rules_in_force(metrics: Metrics) -> None:
+    rules = [SURGE, AIMING]
+    metrics.show_targets(lambda: rules)
+    value = metrics.registry.get_sample_value
+    assert value("tocsin_target", {"rule": SURGE.id, "kind": "target"}) == 23
+    assert value("tocsin_target", {"rule": SURGE.id, "kind": "challenge"}) == 20
+    rules.remove(AIMING)
+    assert value("tocsin_target", {"rule": SURGE.id, "kind": "target"}) is None
 
 
 def test_delay_lag_and_blind(metrics: Metrics) -> None:

@@ -11,12 +11,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detectors.rules import Condition, Kind, Measure, Op, Rule
+from detectors.calendars import ALWAYS, Calendar
+from detectors.rules import Clock, Condition, Kind, Measure, Op, Rule
 from tests import oracle
 from tests.builders import run
 
 TITLE = {"en": "t", "zh": "t"}
 HOP = 1000
+KINDS = (
+    *(Kind.COUNT, Kind.SUM, Kind.MEAN, Kind.MAX, Kind.SHARE, Kind.DISTINCT),
+    *(Kind.NOW_COUNT, Kind.NOW_SUM, Kind.NOW_DISTINCT, Kind.NOW_SHARE),
+    *(Kind.OVERDUE_COUNT, Kind.OVERDUE_LONGEST, Kind.SILENT),
+)
+"""The measures of this file; the others have their own, with streams that try them."""
 
 times = st.integers(0, 40_000) | st.integers(0, 40).map(lambda s: s * 1000)
 regions = st.sampled_from(["长沙", "株洲", "", None])
@@ -62,13 +69,27 @@ complaints = st.fixed_dictionaries(
         "repeat": st.none() | st.booleans(),
     }
 ).map(without_none)
+cases = st.fixed_dictionaries(
+    {
+        "stream": st.just("cases"),
+        "id": st.integers(0, 200).map(str),
+        "time": times,
+        "case": st.sampled_from(["k1", "k2", "k3"]),
+        "step": st.sampled_from(
+            ["opened", "opened", "signed", "extended", "extended", "paused", "resumed", "replied", "closed", "reopened"]
+        ),
+        "class": st.sampled_from(["ordinary", "vip"]),
+        "region": regions,
+        "until": st.none() | st.integers(0, 60) | st.floats(0, 60),
+    }
+).map(without_none)
 
 
 @st.composite
 def streams(draw: st.DrawFn, lateness: int | None = None) -> tuple[list[dict[str, Any]], int]:
     """Events in an order near that of their times, and the lateness allowed."""
     late = draw(st.sampled_from([0, 0, 500, 3000, 8000])) if lateness is None else lateness
-    events = draw(st.lists(calls | network | complaints, max_size=60))
+    events = draw(st.lists(calls | network | complaints | cases | cases, max_size=60))
     jitter = draw(st.lists(st.integers(0, 4000), min_size=len(events), max_size=len(events)))
     order = sorted(range(len(events)), key=lambda i: events[i]["time"] + jitter[i])
     return [events[i] for i in order], late
@@ -89,40 +110,62 @@ shares = {
     "network": (Condition("state", Op.NOT, ("up",)),),
     "complaints": (Condition("repeat", Op.IN, (True,)),),
 }
+shifts = st.sampled_from(
+    [
+        ALWAYS,
+        Calendar("by half minutes", [0, 60_000, 120_000], [30_000, 90_000, 150_000], 30_000),
+        Calendar("odd", [3_000, 7_001, 20_500, 41_000], [7_000, 9_999, 33_000, 90_000], 1_000),
+        Calendar("over soon", [-5_000], [21_000]),
+    ]
+)
+clocks = st.builds(
+    Clock,
+    begins=st.sampled_from([("opened",), ("opened", "signed"), ("reopened",), ("paused",)]),
+    ends=st.sampled_from([("closed",), ("replied", "closed"), ("resumed",)]),
+    limit_ms=st.sampled_from([1, 1500, 5000, 12_000, 30_000]),
+    at=st.sampled_from([1.0, 0.8, 0.333, 2.0]),
+    calendar=shifts,
+)
 distincts = {"calls": "customer", "network": "outlet", "complaints": "severity"}
 
 
 @st.composite
 def rules(draw: st.DrawFn, id_: str = "r") -> Rule:
     """Any rule this version computes, with thresholds that random streams cross."""
-    kind = draw(st.sampled_from(Kind))
+    kind = draw(st.sampled_from(KINDS))
+    clock = draw(clocks) if kind.is_overdue else None
     stream = "network" if kind.is_now else draw(st.sampled_from(["calls", "network", "complaints"]))
+    stream = stream if clock is None else "cases"
     field: str | None = None
     if kind in (Kind.SUM, Kind.MEAN, Kind.MAX, Kind.NOW_SUM):
         field = numeric[stream]
     if kind in (Kind.DISTINCT, Kind.NOW_DISTINCT):
         field = distincts[stream]
     where = draw(wheres)
-    if draw(st.booleans()):
+    if clock is None and draw(st.booleans()):
         number = draw(st.sampled_from([0.0, 2.0, 10.0]))
         where = (*where, Condition(numeric[stream], draw(st.sampled_from([Op.GE, Op.GT, Op.LE, Op.LT])), (number,)))
     if kind.is_now and draw(st.booleans()):
         where = (*where, Condition("state", Op.IN, ("down", "degraded")))
     below = draw(st.booleans())
-    scale = 0.2 if kind is Kind.SHARE else draw(st.sampled_from([0.5, 1.0, 3.0, 10.0]))
+    scale = 0.2 if kind in (Kind.SHARE, Kind.NOW_SHARE) else draw(st.sampled_from([0.5, 1.0, 3.0, 10.0]))
     thresholds = [scale * step for step in draw(st.sampled_from([(1,), (1, 2), (1, 2, 4)]))]
     if below:
         thresholds.reverse()
     hop = draw(st.sampled_from([HOP, 2 * HOP]))
     spans = st.sampled_from([0, 0, 1, 2, 5]).map(lambda n: n * hop)
+    narrow = {"calls": "queue", "network": "outlet", "complaints": "category", "cases": "class"}[stream]
+    at = draw(st.sampled_from([(), (), ("region",), (narrow, "region")]))
     return Rule(
         id=id_,
         stream=stream,
-        measure=Measure(kind, field, shares[stream] if kind is Kind.SHARE else ()),
+        measure=Measure(kind, field, shares[stream] if kind in (Kind.SHARE, Kind.NOW_SHARE) else (), clock),
         levels=tuple(zip(("yellow", "orange", "red"), thresholds, strict=False)),
         title=TITLE,
         where=where,
-        by=draw(st.sampled_from([(), ("region",), (*(("region", "queue") if stream == "calls" else ("region",)),)])),
+        excepted=draw(wheres),
+        by=() if at else draw(st.sampled_from([(), ("region",), ("region", narrow)])),
+        at=at,
         window_ms=draw(st.sampled_from([1, 2, 5, 12])) * hop,
         hop_ms=hop,
         below=below,
@@ -168,7 +211,7 @@ def dense_event(random: Random, number: int) -> dict[str, Any]:
         "id": str(number if random.random() < 0.97 else random.randrange(number + 1)),
         "time": random.randrange(120_000) if wave == 0 else wave + random.randrange(15_000),
         "region": random.choice(["长沙", "长沙", "株洲", None]),
-        "stream": random.choice(["calls", "network", "complaints"]),
+        "stream": random.choice(["calls", "network", "complaints", "cases"]),
     }
     if event["stream"] == "calls":
         event |= {"outcome": random.choice(["answered", "abandoned"]), "customer": f"c{random.randrange(9)}"}
@@ -176,28 +219,48 @@ def dense_event(random: Random, number: int) -> dict[str, Any]:
     elif event["stream"] == "network":
         event |= {"element": f"n{random.randrange(12)}", "state": random.choice(["down", "degraded", "up"])}
         event |= {"users": random.choice([None, 1, 3, 0.1]), "outlet": random.choice(["o1", "o2", "o3", None])}
+    elif event["stream"] == "cases":
+        steps = ["opened"] * 4 + ["signed", "closed", "paused", "resumed", "resumed", "extended", "reopened"]
+        event |= {"case": f"k{random.randrange(15)}", "step": random.choice(steps)}
+        event["until"] = random.choice([None, event["time"] / 1000 + random.random() * 40])
     else:
         event |= {"category": "billing", "severity": random.choice([None, 1, 2, 5]), "repeat": random.random() < 0.3}
     return without_none(event)
 
 
 def dense_rule(random: Random) -> Rule:
-    kind = random.choice(list(Kind))
+    kind = random.choice(KINDS)
     stream = "network" if kind.is_now else random.choice(["calls", "network", "complaints"])
+    clock = None
+    if kind.is_overdue:
+        stream = "cases"
+        clock = Clock(("opened",), ("closed", "signed"), random.choice([4_000, 15_000]), random.choice([0.8, 1.0]))
     field = numeric[stream] if kind in (Kind.SUM, Kind.MEAN, Kind.MAX, Kind.NOW_SUM) else None
     field = distincts[stream] if kind in (Kind.DISTINCT, Kind.NOW_DISTINCT) else field
     below = random.random() < 0.4
-    top = {Kind.SHARE: 0.7, Kind.MEAN: 12, Kind.MAX: 25, Kind.DISTINCT: 6, Kind.NOW_DISTINCT: 3}.get(kind, 8)
+    at = {"calls": ("queue", "region"), "network": ("outlet", "region")}.get(stream, ("region",))
+    at = at if random.random() < 0.3 else ()
+    top = {
+        Kind.SHARE: 0.7,
+        Kind.NOW_SHARE: 0.7,
+        Kind.MEAN: 12,
+        Kind.MAX: 25,
+        Kind.DISTINCT: 6,
+        Kind.NOW_DISTINCT: 3,
+        Kind.OVERDUE_LONGEST: 20,
+        Kind.SILENT: 4,
+    }.get(kind, 8)
     thresholds = [top * part for part in (0.3, 0.6, 0.9)]
     hop = random.choice([1000, 2500])
     return Rule(
         id="r",
         stream=stream,
-        measure=Measure(kind, field, shares[stream] if kind is Kind.SHARE else ()),
+        measure=Measure(kind, field, shares[stream] if kind in (Kind.SHARE, Kind.NOW_SHARE) else (), clock),
         levels=tuple(zip(("yellow", "orange", "red"), reversed(thresholds) if below else thresholds, strict=True)),
         title=TITLE,
         where=(Condition("state", Op.IN, ("down", "degraded")),) if kind.is_now else (),
-        by=random.choice([(), ("region",)]),
+        by=random.choice([(), ("region",)]) if not at else (),
+        at=at,
         window_ms=hop * random.choice([1, 4, 10]),
         hop_ms=hop,
         below=below,

@@ -160,8 +160,8 @@ def test_judges_share_the_rules() -> None:
     [
         pytest.param(b"rubbish", "not a packed state|another version", id="rubbish"),
         pytest.param(b"\x90", "another version", id="nothing"),
-        pytest.param(b"\x91\x01", "another version than 2, .* all workers must run the same", id="another version"),
-        pytest.param(b"\x91\x02", "not enough values", id="cut short"),
+        pytest.param(b"\x91\x01", "another version than 3, .* all workers must run the same", id="another version"),
+        pytest.param(b"\x91\x03", "not enough values", id="cut short"),
     ],
 )
 def test_what_is_no_report_is_refused(data: bytes, said: str) -> None:

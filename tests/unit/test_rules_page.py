@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from streams.commands.test import command
 from streams.rulefile import load
 from tests.conftest import DATA
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "rules.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
+SHOWN = [block for block in BLOCKS if block.startswith("  - id: ")]  # rules, as they stand in a file
 SAID = {
     line.split(": ", 2)[2] for path in (DATA / "rules" / "bad").glob("*.txt") for line in path.read_text().splitlines()
 }
@@ -24,13 +28,38 @@ def table(heading: str) -> list[list[str]]:
     return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in text.splitlines()[2:]]
 
 
-def test_the_smallest_rule_loads(tmp_path: Path) -> None:
-    path = tmp_path / "smallest.yaml"
-    path.write_text(BLOCKS[0], encoding="utf-8")
+@pytest.mark.parametrize("block", [block for block in BLOCKS if block.startswith("version: 1\n")])
+def test_an_example_that_is_a_whole_file_loads(block: str, tmp_path: Path) -> None:
+    path = tmp_path / "example.yaml"
+    path.write_text(block, encoding="utf-8")
     assert load([path]).problems == ()
 
 
-@pytest.mark.parametrize("block", BLOCKS[1:])
+@pytest.mark.parametrize("block", SHOWN)
+def test_a_rule_that_is_shown_loads(block: str, tmp_path: Path) -> None:
+    path = tmp_path / "shown.yaml"
+    path.write_text(f"version: 1\nrules:\n{block}", encoding="utf-8")
+    found = load([path])
+    assert found.problems == ()
+    assert len(found.rules) == 1
+
+
+def test_the_example_of_a_test_passes(tmp_path: Path) -> None:
+    (block,) = [block for block in BLOCKS if block.startswith("rules: ")]
+    shutil.copy(ROOT / "rules" / "complaints.yaml", tmp_path)
+    (tmp_path / "example.yaml").write_text(block, encoding="utf-8")
+    answer = CliRunner().invoke(command, [str(tmp_path / "example.yaml")])
+    assert (answer.exit_code, answer.stderr) == (0, "ok: 1 test passed\n"), answer.stdout
+
+
+def test_the_calendar_that_is_shown_is_one(tmp_path: Path) -> None:
+    (block,) = re.findall(r"```\n(calendars:.*?)```", PAGE, re.DOTALL)
+    (tmp_path / "calendars.yaml").write_text(block, encoding="utf-8")
+    (tmp_path / "rules.yaml").write_text(BLOCKS[0], encoding="utf-8")
+    assert load([tmp_path]).problems == ()
+
+
+@pytest.mark.parametrize("block", SHOWN[:3])
 def test_the_three_rules_stand_in_the_pack_as_they_are_shown(block: str) -> None:
     shipped = [path.read_text(encoding="utf-8") for path in (ROOT / "rules").glob("*.yaml")]
     assert any(block in text for text in shipped)

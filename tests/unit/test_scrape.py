@@ -7,6 +7,7 @@ import json
 import math
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from urllib.error import HTTPError
 
@@ -23,6 +24,7 @@ from streams.feed import Feed
 from streams.metrics import Metrics
 from streams.series import BLIND_CODE
 from streams.web import make_app, serve
+from tests.alerting import SURGE
 from tests.parts.prometheus import Prometheus
 from tests.wall import MemoryView, Ready
 
@@ -44,6 +46,7 @@ class Series:
 def busy() -> Metrics:
     metrics = Metrics(CollectorRegistry(), version="1", channels=("noc",))
     metrics.show_levels(Series())
+    metrics.show_targets(lambda: [replace(SURGE, id="users-affected", targets={"target": 2_000.0})])
     metrics.count_events("calls", "accepted", 10)
     metrics.count_refused("calls", Reason.NOT_JSON, 1)
     metrics.notified("noc", Outcome.DELIVERED)

@@ -22,7 +22,7 @@ from tests.sink import Answer, endless, hang, hang_after_success, reset, sink, s
 
 NOW_MS = START_MS + 150_000
 SIGNING_KEY = "not one"
-NEAR = Reach(private=True, connect_timeout_s=0.3, total_timeout_s=0.3)
+NEAR = Reach(private=True, connect_timeout_s=2.0, total_timeout_s=2.0)
 
 
 def webhook(url: str, *, secret: str = "") -> WebhookSender:

@@ -96,6 +96,7 @@ MISTAKES = {
     "breaker: {share: 0}": "1:18: breaker.share: must be more than 0.0, not the number 0",
     "breaker: {share: all}": '1:18: breaker.share: must be a number, not the text "all"',
     "zone: Mars": '1:7: zone: unknown time zone "Mars": a name as Asia/Shanghai is asked for',
+    "holidays: [2026-02-30]": '1:12: holidays[0]: "2026-02-30" is no date, as in 2026-10-01, nor china',
     "zone: ../etc": '1:7: zone: unknown time zone "../etc": a name as Asia/Shanghai is asked for',
     "lang: fr": '1:7: lang: must be zh or en, not the text "fr"',
     "channels: [a]": "1:11: channels: must be a mapping, not a list",

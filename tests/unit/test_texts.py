@@ -29,6 +29,7 @@ def words(language: Language = "en", **changed: object) -> Words:
         pytest.param("{outlet}", "(not given)", "（未填）", id="a field the event did not have"),
         pytest.param("{key}", "长沙 · (not given)", "长沙 · （未填）", id="the whole key"),
         pytest.param("{value}, {percent}", "0.083, 8.3 %", "0.083, 8.3 %", id="the value both ways"),
+        pytest.param("{duration}", "83 ms", "83 毫秒", id="the value as a span"),
         pytest.param("{threshold}", "12,600", "12,600", id="thousands"),
         pytest.param("{level}", "ORANGE", "橙色", id="the level"),
         pytest.param("{window}", "10 min", "10 分钟", id="the window"),
@@ -47,7 +48,16 @@ def test_a_series_of_everything_is_called_all() -> None:
 
 
 def test_an_unknown_value_is_said_to_be_unknown() -> None:
-    assert fill("{value} {percent}", words("zh", value=None)) == "未知 未知"
+    assert fill("{value} {percent} {duration}", words("zh", value=None)) == "未知 未知 未知"
+
+
+def test_a_value_in_seconds_is_said_as_a_span() -> None:
+    assert [fill("{duration}", words(language, value=5_400.0)) for language in LANGUAGES] == [
+        "1 h 30 min",
+        "1 小时 30 分钟",
+    ]
+    assert fill("{duration} {duration}", words(value=1e300)) == "1e+300 1e+300", "no seconds at all"
+    assert fill("{duration}", words(value=-2.0)) == "-2"
 
 
 @given(st.text(), st.text())

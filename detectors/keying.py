@@ -1,0 +1,93 @@
+"""By what a rule tells its series apart, and whom it names: `by`, `at`, `contributors`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from detectors.conditions import read_field
+from detectors.places import Place, quoted
+from detectors.rules import Kind, Measure
+from detectors.vocabulary import FieldType, Stream
+
+CONTRIBUTORS_MAX = 3
+PERSONS = ("customer",)
+"""Fields that name people: they are counted where a rule needs it, and never named beside a value."""
+
+
+def spoken_of(settings: Mapping[str, Any]) -> list[str]:
+    """Name what the texts of a rule may say beyond what every rule's may."""
+    measure: Measure | None = settings.get("measure")
+    names = [word for word, key in (("place", "at"), ("top", "contributors")) if settings.get(key)]
+    if measure is not None and measure.clock is not None and measure.clock.name_worst:
+        names.append("worst_step")
+    return [*settings.get("by", ()), *names]
+
+
+def read_by(place: Place, stream: Stream) -> tuple[str, ...]:
+    """Read a list of fields, each once."""
+    names: list[str] = []
+    for item in place.items("a list of fields, as in [region]") or []:
+        if read_field(item, stream) is None:
+            continue
+        name = str(item.value)
+        if name in names:
+            item.refuse(f"{quoted(name)} is in the list already")
+        names.append(name)
+    return tuple(names)
+
+
+def read_at(place: Place, stream: Stream) -> tuple[str, ...]:
+    """Read the levels at which a rule is judged: fields that name places, sent or filled in from the table."""
+    levels = read_by(place, stream)
+    if place.value == []:
+        place.refuse("is an empty list: name at least one level, or leave it out")
+    _refuse_other_types(place, stream, "names no place")
+    return levels
+
+
+def read_contributors(place: Place, stream: Stream, measure: Measure | None) -> tuple[str, ...]:
+    """Read the fields whose greatest values an alert names; `stream` is that of the events which drive the measure."""
+    inner = None if measure is None else measure.base or measure
+    if inner is not None and not _is_driven(inner):
+        place.refuse(f'"{inner.kind.value}" has no contributors: no single events add up to it', at_key=True)
+    fields = read_by(place, stream)
+    _refuse_other_types(place, stream, "names nothing")
+    for item in _items(place):
+        if item.value in PERSONS:
+            item.refuse(f'"{item.value}" names people: an alert does not')
+    if len(fields) > CONTRIBUTORS_MAX:
+        place.refuse(f"names {len(fields)} fields, {CONTRIBUTORS_MAX} at most")
+    return fields
+
+
+def _is_driven(measure: Measure) -> bool:
+    """Say whether a value is made of what single events or things bring to it."""
+    if measure.kind is Kind.RATIO:
+        sides = [part.measure for part in (measure.of, measure.to) if part is not None and part.measure is not None]
+        return all(_is_driven(side) and side.kind is not Kind.SHARE for side in sides)
+    return not (measure.kind in (Kind.SILENT, Kind.SERVICE_LEVEL_AHEAD) or measure.kind.is_unmatched)
+
+
+def _refuse_other_types(place: Place, stream: Stream, why: str) -> None:
+    for item in _items(place):
+        field = stream.fields.get(item.value) if isinstance(item.value, str) else None
+        if field is not None and field.type is not FieldType.STRING:
+            item.refuse(f'"{item.value}" {why}: it is a {field.type.value} field')
+
+
+def _items(place: Place) -> list[Place]:
+    return (
+        [place.within(index, value) for index, value in enumerate(place.value)] if isinstance(place.value, list) else []
+    )
+
+
+def check_apart(parts: Mapping[str, Place], levels: tuple[str, ...]) -> None:
+    """Refuse what is said twice: within one series all events have the same value of its `by` fields."""
+    by = [item.value for item in _items(parts["by"])] if "by" in parts else []
+    for index, name in enumerate(by):
+        if name in levels:
+            parts["by"].within(index, name).refuse(f'"{name}" is in "at" already')
+    for item in _items(parts["contributors"]) if "contributors" in parts else []:
+        if item.value in by:
+            item.refuse(f'"{item.value}" is in "by": all events of a series have the same')
