@@ -26,6 +26,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "routes": ("streams.commands.routes", "Ask who would be told, by what, and when."),
     "audit": ("streams.commands.audit", "Verify the record of who did what."),
     "deadletters": ("streams.commands.deadletters", "List, show and send again what could not be used."),
+    "notify": ("streams.commands.notify", "Send a test message by each channel."),
     "send": ("streams.commands.send", "Publish a file to Kafka."),
     "dashboards": ("dashboards.command", "Build, check and push the Grafana dashboards."),
     "bench": ("streams.commands.bench", "Measure against raw clients, plain Faust, quixstreams and bytewax."),

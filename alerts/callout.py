@@ -154,6 +154,20 @@ class Callout:
                 told += self._notifications(incident, ring.reason, person, telling, level=level)
         return told
 
+    def again(self, incident: Incident) -> list[Notification]:
+        """Tell those who were rung last once more, by the same keys; nobody if somebody has taken the incident on."""
+        known = self.escalations.get(incident.id)
+        if known is None or known.owner or known.step == 0:
+            return []
+        last = [person for person, rung in known.told.items() if rung == known.rung]
+        return [
+            page
+            for person in last
+            for page in self._notifications(
+                incident, Reason.REPEAT, person, _telling(incident.id, person, known.started_ms, known.step)
+            )
+        ]
+
     def dump(self) -> Any:
         """Give all that is remembered as plain data."""
         return {"escalations": self.escalations.dump(), "pages": self.pages.dump()}

@@ -184,6 +184,11 @@ class Desk:
             and (channel in incident.telling.channels or channel in self.callout.channels_of(incident.id))
         ]
 
+    def telling_red(self) -> list[Notification]:
+        """List what is red as it was told last, by the same keys, for every channel and person that was told of it."""
+        red = [each for each in self.incidents.firing() if each.telling.level == "red"]
+        return [page for each in red for page in (*self._pages.again(each), *self.callout.again(each))]
+
     def dump(self) -> Any:
         """Give all that the desk remembers as plain data."""
         return {
@@ -258,7 +263,8 @@ class Desk:
         pages = self._tell_of(incident, why, loud, now_ms, by=by)
         if why is not None:
             channels = tuple(dict.fromkeys(each.channel for each in pages if not each.to))
-            incident = self.incidents.tell(id_, told(telling, why[1], channels=channels, now_ms=now_ms))
+            now_told = told(telling, why, of=incident.record.time, channels=channels, now_ms=now_ms)
+            incident = self.incidents.tell(id_, now_told)
         (self._restless.add if _is_restless(incident) else self._restless.discard)(id_)
         if bool(before.muted) != bool(muted) and incident.is_firing:
             what = What.MUTED if muted else What.HEARD

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import tzinfo
 from enum import StrEnum
 from hashlib import blake2b
@@ -63,7 +63,8 @@ class Notification(msgspec.Struct, frozen=True):
 
     `record` is the alert that leads it, at the level that is told, with the id of the incident; `was` is the level told
     before. `to` names the person or role that is rung, where it is not for all who hear the channel; `telling` then
-    tells one ring from another. `also` are the others that a digest tells of.
+    tells one ring from another. `also` are the others that a digest tells of. `instead_of` names the channel for which
+    it was meant and which did not take it.
     """
 
     channel: str
@@ -75,6 +76,7 @@ class Notification(msgspec.Struct, frozen=True):
     telling: str = ""
     also: tuple[AlertRecord, ...] = ()
     facts: Facts = Facts()
+    instead_of: str = ""
 
     @property
     def idempotency_key(self) -> str:
@@ -104,10 +106,11 @@ _WORTH_RETRYING = frozenset((Result.THROTTLED, Result.UNAVAILABLE, Result.TIMEOU
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """What came of one try; `retry_after_ms` is how long the receiver asked us to wait."""
+    """What came of one try; `retry_after_ms` is how long the receiver asked us to wait, `code` is its own reason."""
 
     result: Result
     retry_after_ms: int | None = None
+    code: int | None = field(default=None, compare=False)
 
     @property
     def is_retryable(self) -> bool:

@@ -71,6 +71,12 @@ class Pages:
         )
         return Notification(channel, reason, incident.revision, record, self.action_of(record), facts=facts)
 
+    def again(self, incident: Incident) -> list[Notification]:
+        """Tell an incident once more as it was told last, by the same keys."""
+        told_as = replace(incident, record=replace(incident.record, time=incident.telling.of))
+        reason = Reason(incident.telling.reason)
+        return [self.page(channel, reason, told_as) for channel in incident.telling.channels]
+
     def ending(self, silence: Silence, worst: Incident, count: int, now_ms: int) -> list[Notification]:
         """Say that a silence ends, with the worst of the incidents that it hides."""
         note = {

@@ -19,14 +19,17 @@ NEWLY_RED_LEN_MAX = 20
 class Telling(msgspec.Struct, frozen=True):
     """What was told of one incident: the level (green: nothing yet, or that it is over), when, to which channels.
 
-    `levels` are all that were ever told. `turns` are the times at which it rose again after a fall; `has_fallen` says
-    that the next rise is one. `newly_red` counts the alerts that turned red since, and `red_names` says some of them.
-    `muted` are the reasons why it is not told now, in the order of the stages; `is_held` says that a person or a plan
-    keeps quiet what fires, so that its end is news.
+    `reason` is why it was told last, and `of` the time of the record that was told. `levels` are all that were ever
+    told. `turns` are the times at which it rose again after a fall; `has_fallen` says that the next rise is one.
+    `newly_red` counts the alerts that turned red since, and `red_names` says some of them. `muted` are the reasons why
+    it is not told now, in the order of the stages; `is_held` says that a person or a plan keeps quiet what fires, so
+    that its end is news.
     """
 
     level: str = "green"
     time_ms: int = 0
+    reason: str = ""
+    of: str = ""
     levels: tuple[str, ...] = ()
     channels: tuple[str, ...] = ()
     turns: tuple[int, ...] = ()
@@ -97,12 +100,15 @@ def news(telling: Telling, *, level: str, heard: str, now_ms: int, tuning: Tunin
     return None
 
 
-def told(telling: Telling, level: str, *, channels: tuple[str, ...], now_ms: int) -> Telling:
-    """Note that it was told, to which channels."""
+def told(telling: Telling, why: tuple[Reason, str], *, of: str, channels: tuple[str, ...], now_ms: int) -> Telling:
+    """Note that it was told, why and at which level, to which channels; `of` is the time of the record that was."""
+    reason, level = why
     return replace(
         telling,
         level=level,
         time_ms=now_ms,
+        reason=reason.value,
+        of=of,
         levels=telling.levels if level == "green" or level in telling.levels else (*telling.levels, level),
         channels=tuple(dict.fromkeys((*telling.channels, *channels))),
         newly_red=0,

@@ -9,7 +9,7 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from streams.hosting import DataLost
-from streams.stage import Attentive, Choosy, Chunk, Restless
+from streams.stage import Attentive, Choosy, Chunk, Entrusting, Restless
 
 if TYPE_CHECKING:
     from streams.fetches import Fetched
@@ -71,6 +71,10 @@ class Custody:
     def appetite(self, now_ms: int) -> int | None:
         """Say how many records the stage will take now; None is any number."""
         return self.stage.appetite(now_ms) if isinstance(self.stage, Choosy) else None
+
+    def entrusted(self) -> asyncio.Future[None] | None:
+        """Give what is done once what the stage gave away is safe; None if it is."""
+        return self.stage.entrusted() if isinstance(self.stage, Entrusting) else None
 
     def listen(self, now_s: float) -> None:
         """Tell the stage whether the partition is silent, or merely not to be heard."""

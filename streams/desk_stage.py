@@ -6,7 +6,8 @@ comes first for every desk: time, too, goes by the entries, and by the beat betw
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import asyncio
+from collections.abc import Iterable
 from hashlib import sha256
 from typing import Protocol
 
@@ -38,12 +39,26 @@ class Listener(Protocol):
         """Hear of a step of a notice."""
 
 
+class Outlet(Protocol):
+    """Who takes notifications, at once, and keeps them safe (`alerts.outbox`)."""
+
+    @property
+    def has_room(self) -> bool:
+        """Whether more should be offered."""
+
+    def offer(self, notification: Notification) -> None:
+        """Take one; one that was taken before is known."""
+
+    def safe(self) -> asyncio.Future[None] | None:
+        """Give what is done once all that was offered so far is safe; None if it is."""
+
+
 class DeskStage:
     """Keeps the desk, and hands what it decides to those who send it."""
 
-    def __init__(self, desk: Desk, offer: Callable[[Notification], object], listener: Listener) -> None:
+    def __init__(self, desk: Desk, outlet: Outlet, listener: Listener) -> None:
         self.desk = desk
-        self._offer = offer
+        self._outlet = outlet
         self._listener = listener
         self._moved = False
 
@@ -80,13 +95,26 @@ class DeskStage:
         desk.load(self.desk.dump())
         self.desk = desk
 
+    def appetite(self, now_ms: int) -> int | None:  # noqa: ARG002  the same
+        """Leave records in the log while what follows from them could not be kept."""
+        return None if self._outlet.has_room else 0
+
+    def entrusted(self) -> asyncio.Future[None] | None:
+        """Give what is done once the outbox has on disk what it was offered; None if it has."""
+        return self._outlet.safe()
+
     def dump(self) -> bytes:
         """Write the desk down."""
         return pack(self.desk.dump())
 
     def load(self, blob: bytes) -> None:
-        """Take up what `dump` wrote."""
+        """Take up what `dump` wrote, and say what is red again.
+
+        The outbox of whoever kept the desk before may be gone with its machine. Ours knows what it told itself.
+        """
         self.desk.load(unpack(blob))
+        for notification in self.desk.telling_red():
+            self._outlet.offer(notification)
 
     def _act(self, command: Command, at_ms: int) -> Iterable[Effect]:
         record = command.record
@@ -107,7 +135,7 @@ class DeskStage:
             elif isinstance(effect, AuditRecord):
                 out.append(Outgoing(AUDIT, effect.encode(), effect.command.encode()))
             elif isinstance(effect, Notification):
-                self._offer(effect)
+                self._outlet.offer(effect)
         return out
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import random
-import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -13,19 +11,15 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
+from aiokafka.errors import KafkaError
 from prometheus_client import CollectorRegistry
 
 from alerts.commands import Command
 from alerts.desk import Desk
-from alerts.dispatch import Dispatcher, Surroundings
 from alerts.notices import NoticeChange
-from alerts.notifications import Notification, Sender
+from alerts.outbox.outbox import Outbox, Surroundings
 from alerts.records import AlertRecord
 from alerts.routing import Routing
-from alerts.senders.alertmanager import AlertmanagerSender
-from alerts.senders.console import ConsoleSender
-from alerts.senders.poster import Reach
-from alerts.senders.webhook import WebhookSender
 from alerts.site import Site as DeskSite
 from detectors.rules import Rule
 from streams.access import access_of
@@ -42,14 +36,17 @@ from streams.note_stage import NoteStage
 from streams.orders import add_orders
 from streams.overview import Overview, Rates, SeriesLevels
 from streams.peoplefile import read_crew
+from streams.pulse import Pulse
 from streams.readiness import unready
 from streams.reloading import Reload, Reloader
-from streams.settings import AlertmanagerChannel, Settings, SettingsError, WebhookChannel, secret_of
+from streams.settings import Settings, SettingsError, secret_of
 from streams.site import SHIPPED, Site
 from streams.source_stage import Place, SourceStage, Ways
 from streams.stage import Outgoing, Stage
-from streams.topics import ALERTS, COMMANDS, PARTIALS, Topic, plan, stream_topic
+from streams.state import state_folder
+from streams.topics import ALERTS, COMMANDS, NOTIFICATIONS, PARTIALS, Topic, notifications, plan, stream_topic
 from streams.version import VERSION
+from streams.waysout import heartbeat_of, policies_of, senders_of
 from streams.web import Caller, Door, make_app, serve
 from streams.windowfile import windows_of
 
@@ -105,11 +102,13 @@ class Service:
             self._desk()  # a rule that names a notice nobody wrote is told now, not with the first alert
         except ValueError as error:
             raise SettingsError(str(error)) from error
-        self._senders = {name: self._sender(name) for name in settings.channels}
+        self._senders = senders_of(settings, self._publish)
+        self._heartbeat = heartbeat_of(settings)
+        self._pulse = Pulse()
         token_file = settings.web.token_file
         callers = [Caller(name, one.role, secret_of(one.token_file)) for name, one in settings.web.operators.items()]
         self._door = Door(secret_of(token_file) if token_file else None, settings.web.hosts, tuple(callers))
-        self._dispatcher: Dispatcher | None = None
+        self._outbox: Outbox | None = None
         self._reloader = Reloader(settings.rules, self, _wall_ms, site)
         self.host = Host(
             HostSettings(bootstrap=settings.broker, app_id=settings.group, access=self.access),
@@ -125,11 +124,13 @@ class Service:
     @property
     def topics(self) -> list[Topic]:
         """The topics this service needs."""
-        return plan(
+        ours = plan(
             self.streams,
             stream_partitions=self.settings.stream_partitions,
             judge_partitions=self.settings.judge_partitions,
         )
+        told = any(channel.type == "kafka" for channel in self.settings.channels.values())
+        return [*ours, notifications()] if told else ours
 
     async def run(self, on_ready: Callable[[], None]) -> None:
         """Serve until `stop`; call `on_ready` once all partitions first assigned are running.
@@ -143,13 +144,19 @@ class Service:
         add_commands(app, self, self._clock)
         server = await serve(app, self.settings.web.host, self.settings.web.port)
         self.url = f"http://{self.settings.web.host}:{server.port}"
-        surroundings = Surroundings(now_ms=_wall_ms, chance=random.Random())
-        self._dispatcher = Dispatcher(self._senders, self.metrics, surroundings)
+        around = Surroundings(now_ms=_wall_ms, folder=state_folder(self.settings.state_dir), name=self.settings.group)
+        self._outbox = Outbox(self._senders, policies_of(self.settings, self._senders), self.metrics, around)
+        beats = [self._every(_REFRESH_S, self._refresh), self._every(_SAY_AGAIN_S, self._say_again)]
+        if self._heartbeat is not None:
+            beats.append(self._every(self.settings.heartbeat.every / 1000, self._beat_heart))
+        await self._outbox.open(self.host.fail)
         try:
-            async with _beside(self._every(_REFRESH_S, self._refresh), self._every(_SAY_AGAIN_S, self._say_again)):
+            async with _beside(*beats):
                 await self.host.run()
         finally:
-            await self._dispatcher.close(_SEND_GRACE_S)
+            await self._outbox.close(_SEND_GRACE_S)
+            if self._heartbeat is not None:
+                await self._heartbeat.close()
             await server.stop()
 
     def stop(self) -> None:
@@ -158,7 +165,12 @@ class Service:
 
     def reasons(self) -> list[str]:
         """Say why the service is not ready."""
-        return unready(is_ready=self.host.ready, held=self.host.progress(), slow=self.overview.breakers())
+        return unready(
+            is_ready=self.host.ready,
+            held=self.host.progress(),
+            slow=self.overview.breakers(),
+            trouble=None if self._outbox is None else self._outbox.trouble,
+        )
 
     # Rules, while running.
 
@@ -247,7 +259,8 @@ class Service:
             return self.overview.keep(PARTIALS, partition, stage)
 
         def desk(partition: int, partitions: int) -> Stage:  # noqa: ARG001  the topic has one partition
-            return self.overview.keep(COMMANDS, partition, DeskStage(self._desk(), self._offer, self.listeners))
+            assert self._outbox is not None
+            return self.overview.keep(COMMANDS, partition, DeskStage(self._desk(), self._outbox, self.listeners))
 
         def note(partition: int, partitions: int) -> Stage:  # noqa: ARG001  it keeps nothing
             return NoteStage()
@@ -259,29 +272,30 @@ class Service:
         site = replace(self._desk_site, crew=self._crew)
         return Desk(chosen, self._zone, self._routing, site=site)
 
-    def _offer(self, notification: Notification) -> bool:
-        assert self._dispatcher is not None
-        return self._dispatcher.offer(notification)
-
-    def _sender(self, name: str) -> Sender:
-        channel = self.settings.channels[name]
+    async def _publish(self, value: bytes, key: bytes) -> bool:
         try:
-            if isinstance(channel, WebhookChannel):
-                secret = secret_of(channel.secret_file) if channel.secret_file else ""
-                return WebhookSender(channel.url, now_ms=_wall_ms, secret=secret, reach=Reach(private=channel.private))
-            if isinstance(channel, AlertmanagerChannel):
-                return AlertmanagerSender(channel.url, now_ms=_wall_ms)
-        except ValueError as error:
-            raise SettingsError(f"channels.{name}: {error}") from error
-        return ConsoleSender(_say, self._zone, languages=(self.settings.lang,), colour=sys.stderr.isatty())
+            await self.host.publish(Outgoing(NOTIFICATIONS, value, key))
+        except (KafkaError, RuntimeError):  # RuntimeError: Kafka is not, or no longer, connected
+            return False
+        return True
 
     async def _refresh(self) -> None:
         self.overview.refresh(self.metrics)
+        assert self._outbox is not None
+        now_ms = _wall_ms()
+        for channel, waiting in self._outbox.waiting().items():
+            oldest_ms = now_ms if waiting.oldest_ms is None else waiting.oldest_ms
+            self.metrics.set_outbox(channel, waiting.count, max(now_ms - oldest_ms, 0) / 1000)
 
     async def _say_again(self) -> None:
-        assert self._dispatcher is not None
+        assert self._outbox is not None
         for stage in self.overview.desks:
-            await self._dispatcher.refresh(stage.desk.firing)
+            await self._outbox.refresh(stage.desk.firing)
+
+    async def _beat_heart(self) -> None:
+        assert self._heartbeat is not None
+        if self._pulse.beats(self.host.progress(), self.reasons()):
+            await self._heartbeat.send()
 
     async def _every(self, seconds: float, act: Callable[[], Awaitable[None]]) -> None:
         try:
@@ -302,10 +316,6 @@ async def _beside(*work: Coroutine[object, object, None]) -> AsyncIterator[None]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def _say(line: str) -> None:
-    sys.stderr.write(line + "\n")
 
 
 def _wall_ms() -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
@@ -91,3 +92,11 @@ class Choosy(Protocol):
 
     def appetite(self, now_ms: int) -> int | None:
         """Say how many records it will take now: None is any number, 0 none."""
+
+
+@runtime_checkable
+class Entrusting(Protocol):
+    """A stage that gives others what follows from its records: they must have it safe before its state is saved."""
+
+    def entrusted(self) -> asyncio.Future[None] | None:
+        """Give what is done once all that was given away so far is safe; None if it is."""

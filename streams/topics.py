@@ -25,6 +25,7 @@ DEADLETTERS = f"{PREFIX}.deadletters"
 LATE_EVENTS = f"{PREFIX}.late"
 SNAPSHOTS = f"{PREFIX}.snapshots"
 NOTICES = f"{PREFIX}.notices"
+NOTIFICATIONS = f"{PREFIX}.notifications"
 RETRIES = f"{PREFIX}.retries"
 
 _DAY_MS = 86_400_000
@@ -65,6 +66,11 @@ def stream_topic(stream: str) -> str:
 def retries() -> Topic:
     """The topic of what was sent again: made by workers, and by whoever sends again before there is one."""
     return Topic(RETRIES, 1, {"retention.ms": str(30 * _DAY_MS)})
+
+
+def notifications() -> Topic:
+    """The topic of what people are told: there where a channel writes to it."""
+    return Topic(NOTIFICATIONS, 1, {"retention.ms": str(30 * _DAY_MS)})
 
 
 def plan(streams: Iterable[str], *, stream_partitions: int, judge_partitions: int) -> list[Topic]:

@@ -105,8 +105,7 @@ class Timeline:
         """Lose all since the last `save`; another worker takes up after `away_s`."""
         self.now_ms += away_s * 1_000
         blob, offset = self._saved
-        self.stage = self._stage()
-        self.stage.load(blob)
+        self._load(blob)
         if self.log[offset:]:
             self.out += self.stage.feed(chunk(*self.log[offset:], topic="tocsin.commands"), self.now_ms)
 
@@ -138,10 +137,15 @@ class Timeline:
 
     def _stage(self) -> DeskStage:
         routing = Routing(channels=("chat",), receivers={"noc": ()})
-        return DeskStage(Desk(self.rules, CHINA, routing, site=Site(crew=self.crew)), self._hear, self)
+        return DeskStage(Desk(self.rules, CHINA, routing, site=Site(crew=self.crew)), self, self)
 
-    def _hear(self, notification: Notification) -> None:
-        self.told.append(Told(self.now_ms, notification))
+    def _load(self, blob: bytes) -> None:
+        """Take a state up. What is said again of it is known to the outbox by its key."""
+        told = self.told
+        self.told, self.stage = [], self._stage()
+        self.stage.load(blob)
+        known = {one.notification.idempotency_key for one in told}
+        self.told = told + [one for one in self.told if one.notification.idempotency_key not in known]
 
     def _enter(self, value: bytes) -> None:
         self.log.append(value)
@@ -151,8 +155,7 @@ class Timeline:
     def _restart(self) -> None:
         if self.restarts:
             blob = self.stage.dump()
-            self.stage = self._stage()
-            self.stage.load(blob)
+            self._load(blob)
             assert self.stage.dump() == blob
 
     def _alert(self, level: str, region: str) -> bytes:
@@ -176,7 +179,14 @@ class Timeline:
         )
         return made.encode()
 
-    # Its ears.
+    # Its ears and its outlet.
+
+    has_room = True
+
+    def offer(self, notification: Notification) -> None:
+        self.told.append(Told(self.now_ms, notification))
+
+    def safe(self) -> None: ...
 
     def alert(self, record: AlertRecord) -> None: ...
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from dataclasses import dataclass, field
 
@@ -15,7 +16,7 @@ from alerts.routing import Routing
 from streams.desk_stage import DeskStage
 from streams.stage import Outgoing
 from streams.topics import NOTICES
-from tests.alerting import CHINA, START_MS, SURGE, entry, history
+from tests.alerting import CHINA, START_MS, SURGE, Roomy, entry, history
 from tests.staging import chunk
 
 LOG = [entry(record) for record in history(["yellow", "orange", "red", "orange", "green"])]
@@ -27,7 +28,11 @@ class Ear:
 
     alerts: list[AlertRecord] = field(default_factory=list)
     notices: list[NoticeChange] = field(default_factory=list)
-    offered: list[Notification] = field(default_factory=list)
+    outlet: Roomy = field(default_factory=Roomy)
+
+    @property
+    def offered(self) -> list[Notification]:
+        return self.outlet.offered
 
     def alert(self, record: AlertRecord) -> None:
         self.alerts.append(record)
@@ -36,7 +41,7 @@ class Ear:
         self.notices.append(change)
 
     def stage(self) -> DeskStage:
-        return DeskStage(Desk([SURGE], CHINA, Routing(channels=("hook",))), self.offered.append, self)
+        return DeskStage(Desk([SURGE], CHINA, Routing(channels=("hook",))), self.outlet, self)
 
 
 def test_a_record_becomes_an_incident_a_notification_and_a_notice() -> None:
@@ -105,3 +110,30 @@ def test_what_is_no_entry_is_a_dead_letter_and_harms_no_neighbour(value: bytes) 
 def test_the_state_of_somebody_else_is_refused(blob: bytes) -> None:
     with pytest.raises(ValueError, match="not a"):
         Ear().stage().load(blob)
+
+
+def test_with_no_room_in_the_outbox_records_stay_in_the_log() -> None:
+    ear = Ear()
+    stage = ear.stage()
+    assert stage.appetite(START_MS) is None
+    ear.outlet.has_room = False
+    assert stage.appetite(START_MS) == 0
+
+
+async def test_its_state_waits_for_the_outbox() -> None:
+    ear = Ear()
+    stage = ear.stage()
+    assert stage.entrusted() is None
+    ear.outlet.promise = asyncio.get_running_loop().create_future()
+    assert stage.entrusted() is ear.outlet.promise
+
+
+@pytest.mark.parametrize(("levels", "told"), [(["yellow", "red"], ["red"]), (["red", "orange"], []), ([], [])])
+def test_whoever_takes_it_over_says_again_what_is_red_by_the_same_key(levels: list[str], told: list[str]) -> None:
+    before, after = Ear(), Ear()
+    stage = before.stage()
+    stage.feed(chunk(*[entry(record) for record in history(levels)]), START_MS)
+    after.stage().load(stage.dump())
+    assert [each.record.level for each in after.offered] == told
+    known = {each.idempotency_key for each in before.offered}
+    assert {each.idempotency_key for each in after.offered} <= known

@@ -17,7 +17,7 @@ from streams.metrics import Metrics
 from streams.overview import Overview, Rates, SeriesLevels
 from streams.report import Report
 from streams.source_stage import Place, SourceStage, Ways
-from tests.alerting import CHINA, START_MS, SURGE, entry, history
+from tests.alerting import CHINA, START_MS, SURGE, Roomy, entry, history
 from tests.staging import NOW_MS, call, chunk, rule
 from tests.unit.test_desk_stage import Ear
 
@@ -53,7 +53,7 @@ class Scene:
         return stage
 
     def desk(self) -> DeskStage:
-        stage = DeskStage(Desk(self.rules, CHINA, Routing(channels=())), lambda _: None, Ear())
+        stage = DeskStage(Desk(self.rules, CHINA, Routing(channels=())), Roomy(), Ear())
         self._keep("tocsin.commands", 0, stage)
         return stage
 
