@@ -34,7 +34,7 @@ class Verb(StrEnum):
     PROMISE = "promise"
     RESOLVE = "resolve"
     ACCEPT = "accept"  # the customer accepts the solution
-    SILENCE_ADD = "silence-add"
+    SILENCE_ADD = "silence-add"  # `on` is its id; without one, the id of the command is
     SILENCE_EXPIRE = "silence-expire"
     NOTICE_APPROVE = "notice-approve"
     NOTICE_PUBLISH = "notice-publish"

@@ -9,6 +9,7 @@ from alerts.commands import Command, CommandError, Verb
 from alerts.incidents import What
 from alerts.notices import NoticeChange, NoticeError
 from alerts.records import format_time, parse_time
+from alerts.silences import SilenceError, read_silence
 
 if TYPE_CHECKING:
     from alerts.desk import Desk, Effect
@@ -20,7 +21,7 @@ def carry_out(desk: Desk, command: Command, now_ms: int) -> list[Effect]:
     """Do what a command asks; return what follows. Raise CommandError where it cannot be done."""
     do = _VERBS.get(command.what)
     if do is None:
-        raise CommandError(f"this desk does not know {command.what.value}")
+        raise CommandError(f"{command.what.value} is not for people")
     if not command.on and command.what is not Verb.SILENCE_ADD:
         raise CommandError(f"{command.what.value} needs the id of what it is about")
     return do(desk, command, now_ms)
@@ -87,6 +88,20 @@ def _commented(desk: Desk, command: Command, now_ms: int) -> list[Effect]:
     return desk.comment(command.on, by=command.by, text=command.text, now_ms=now_ms) if command.text else []
 
 
+def _silence(desk: Desk, command: Command, now_ms: int) -> list[Effect]:
+    try:
+        return desk.silence(read_silence(command.on or command.command, command.by, command.body, now_ms), now_ms)
+    except SilenceError as error:
+        raise CommandError(str(error)) from error
+
+
+def _expire(desk: Desk, command: Command, now_ms: int) -> list[Effect]:
+    try:
+        return desk.expire(command.on, now_ms)
+    except SilenceError as error:
+        raise CommandError(str(error)) from error
+
+
 def _notice(desk: Desk, command: Command, now_ms: int) -> list[Effect]:
     steps: Mapping[Verb, Callable[..., NoticeChange]] = {
         Verb.NOTICE_APPROVE: desk.notices.approve,
@@ -107,6 +122,8 @@ _VERBS: Mapping[Verb, Callable[[Desk, Command, int], list[Effect]]] = {
     Verb.PROMISE: _promise,
     Verb.RESOLVE: _resolve,
     Verb.ACCEPT: _accept,
+    Verb.SILENCE_ADD: _silence,
+    Verb.SILENCE_EXPIRE: _expire,
     Verb.NOTICE_APPROVE: _notice,
     Verb.NOTICE_PUBLISH: _notice,
     Verb.NOTICE_CANCEL: _notice,

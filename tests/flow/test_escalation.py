@@ -199,6 +199,31 @@ def test_below_the_levels_of_the_ladder_it_pauses() -> None:
     day.want(between("10:45", "10:45"), "bo", "unanswered")
 
 
+@pytest.mark.parametrize("restarts", [False, True])
+def test_a_silence_stops_the_ladder_and_who_was_rung_hears_when_it_ends_early(restarts: bool) -> None:
+    day = Timeline(restarts=restarts)
+    day.at("10:00", goes("orange"))
+    asked = {"match": {"region": "长沙"}, "comment": "割接", "ends": "2026-03-01T12:00:00+08:00"}
+    day.at("10:02", does("silence-add", "an", **asked))
+    day.at("10:30")
+    day.want(between("10:00:01", "10:30"), "*")
+    day.at("10:30", does("silence-expire", "an"))
+    day.want(between("10:30", "10:30"), "an", "reopened")
+    day.at("10:36")
+    day.want(between("10:31", "10:36"), "bo", "unanswered")
+    assert outcomes(day.audit()) == ["done", "done"]
+
+
+def test_a_silence_that_cannot_be_is_refused_in_the_audit() -> None:
+    day = Timeline()
+    day.at("10:00", goes("orange"))
+    day.at("10:01", does("silence-add", "an", match={}, comment="x", ends="2026-03-01T12:00:00+08:00"))
+    day.at("10:02", does("silence-expire", "an"))
+    day.at("10:06")
+    assert [each.startswith("refused: ") for each in outcomes(day.audit())] == [True, True]
+    day.want(between("10:05", "10:05"), "bo", "unanswered")
+
+
 def test_ended_by_hand_it_rings_nobody_and_opens_again_only_if_it_gets_worse() -> None:
     day = Timeline()
     day.at("10:00", goes("orange"))
