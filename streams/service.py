@@ -18,6 +18,7 @@ from alerts.commands import Command
 from alerts.desk import Desk
 from alerts.notices import NoticeChange
 from alerts.outbox.outbox import Outbox, Surroundings
+from alerts.placing import Places
 from alerts.records import AlertRecord
 from alerts.routing import Routing
 from alerts.site import Site as DeskSite
@@ -97,7 +98,11 @@ class Service:
         self._zone = ZoneInfo(settings.zone)
         self._crew = self._next_crew = read_crew(settings.people, settings.zone, settings.channels)
         self._routing = Routing(channels=tuple(settings.channels), receivers=settings.receivers)
-        self._desk_site = DeskSite(windows=windows_of(settings.windows, self._zone), english=self.site.english)
+        self._desk_site = DeskSite(
+            windows=windows_of(settings.windows, self._zone),
+            english=self.site.english,
+            above=None if self.site.topology is None else Places(self.site.topology),
+        )
         try:
             self._desk()  # a rule that names a notice nobody wrote is told now, not with the first alert
         except ValueError as error:
