@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from datetime import tzinfo
+from functools import cache
 from hashlib import blake2b
 
+from alerts.messages import Message, Said, Templates, read_lines, write
 from alerts.notifications import Notification, one_line
 from alerts.texts import LEVEL_WORDS, Language
 
@@ -40,6 +42,19 @@ def line(notification: Notification, zone: tzinfo, language: Language) -> str:
     instead = notification.instead_of
     note = _INSTEAD[language].format(channel=instead) if instead else ""
     return one_line(notification, zone, language) + note
+
+
+def page(notification: Notification, zone: tzinfo, language: Language) -> Message:
+    """Write a notification as a person reads it alone, and whose part it takes."""
+    message = write(Said(notification, language, zone), _templates())
+    instead = notification.instead_of
+    note = _INSTEAD[language].format(channel=instead) if instead else ""
+    return Message(message.subject + note, message.lines)
+
+
+@cache
+def _templates() -> Templates:
+    return read_lines()
 
 
 def counted(notifications: Sequence[Notification], language: Language) -> str:

@@ -165,6 +165,15 @@ class Said:
         """A line of ours."""
         return self.notification.facts.note.get(self.language, "")
 
+    def to(self) -> str:
+        """Who is rung, by name or role, where it is not for all who hear."""
+        return clean(self.notification.to)
+
+    def also(self) -> str:
+        """How many other incidents were held back and are told with it."""
+        also = len(self.notification.also)
+        return number(also, self.language) if also else ""
+
     def link(self) -> str:
         """Where there is more."""
         return f"{self.link_to}#{self.notification.record.incident}" if self.link_to else ""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
-from alerts.digests import clip, digest, line
+from alerts.digests import clip, digest, page
 from alerts.notifications import Delivery, Notification, Result
 from alerts.texts import Language
 
@@ -52,7 +52,7 @@ class BotSender:
 
     async def send(self, notification: Notification) -> Delivery:
         """Tell it."""
-        return await self._tell(clip(line(notification, self._zone, self._language), self._dialect.bytes_max))
+        return await self._tell(clip(page(notification, self._zone, self._language).text, self._dialect.bytes_max))
 
     async def send_digest(self, notifications: Sequence[Notification]) -> Delivery:
         """Tell many in one message."""

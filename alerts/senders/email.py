@@ -20,7 +20,7 @@ from email.policy import SMTP
 from email.utils import format_datetime
 from typing import Literal
 
-from alerts.digests import counted, digest, digest_key, line
+from alerts.digests import counted, digest, digest_key, page
 from alerts.notifications import Delivery, Notification, Result
 from alerts.records import parse_time
 from alerts.texts import LANGUAGES, Language, clean, level_word, local
@@ -163,7 +163,7 @@ def mail(notifications: Sequence[Notification], plan: MailPlan, zone: tzinfo) ->
         message["Subject"] = clean(f"[{level_word(record.level)}] {title} {where}", SUBJECT_LEN_MAX)
         message["Message-ID"] = f"<{record.alert}.{first.revision}.{first.idempotency_key[:8]}@{domain}>"
         message["References"] = f"<{record.incident}@{domain}>"
-        text = "\n\n".join(line(first, zone, language) for language in _languages(plan))
+        text = "\n\n".join(page(first, zone, language).text for language in _languages(plan))
     else:
         message["Subject"] = clean(counted(notifications, plan.language), SUBJECT_LEN_MAX)
         message["Message-ID"] = f"<{digest_key(notifications)}@{domain}>"

@@ -53,9 +53,9 @@ async def test_a_mail_says_what_it_is_and_is_known_when_it_comes_twice() -> None
     assert message["References"] == f"<{record().incident}@noc.example>"
     assert message["Auto-Submitted"] == "auto-generated"
     assert message["Date"] == "Sun, 01 Mar 2026 17:20:30 +0800"
-    zh, _, en = message.get_content().splitlines()
-    assert zh.startswith("ORANGE 橙色 升级 · 投诉激增 · 长沙 network 投诉 63 件")
-    assert en.startswith("ORANGE 橙色 raised · Complaint surge")
+    zh, en = message.get_content().replace("\r\n", "\n").split("\n\n")
+    assert zh.startswith("🟠橙色 升级｜投诉激增｜长沙 · network\n长沙 network 投诉 63 件\n")
+    assert en.splitlines()[0].endswith("raised | Complaint surge | 长沙 · network")
 
 
 async def test_many_in_one_mail() -> None:

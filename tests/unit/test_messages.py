@@ -117,5 +117,5 @@ def test_templates_that_cannot_be_used_are_refused(text: str, trouble: str, tmp_
 def test_a_misspelt_word_is_refused_by_name(tmp_path: Path) -> None:
     path = tmp_path / "page.toml"
     path.write_text(SHIPPED.read_text(encoding="utf-8").replace("{summary}", "{sumary}"), encoding="utf-8")
-    with pytest.raises(ValueError, match=r"\[zh\] knows no \{sumary\}: there are action, cause"):
+    with pytest.raises(ValueError, match=r"\[zh\] knows no \{sumary\}: there are action, also, cause"):
         read_lines(path)
