@@ -23,6 +23,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "schema": ("streams.commands.schema", "Write the JSON Schema of rule files, for editors."),
     "reload": ("streams.commands.reload", "Let running workers read their rules again."),
     "incidents": ("streams.commands.incidents", "List, show, acknowledge, promise, comment and end incidents."),
+    "silences": ("streams.commands.silences", "List, try, add and end silences."),
     "routes": ("streams.commands.routes", "Ask who would be told, by what, and when."),
     "audit": ("streams.commands.audit", "Verify the record of who did what."),
     "deadletters": ("streams.commands.deadletters", "List, show and send again what could not be used."),

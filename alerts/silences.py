@@ -9,7 +9,7 @@ import msgspec
 from msgspec.structs import replace
 
 from alerts.matchers import Matchers, read_matchers
-from alerts.records import parse_time
+from alerts.records import format_time, parse_time
 
 OVER_LEN_MAX = 1_000
 LENGTH_MS_MAX = 31 * 86_400_000
@@ -45,6 +45,20 @@ class Silence(msgspec.Struct, frozen=True, kw_only=True):
     def reason(self) -> str:
         """Name it as the reason why something is not told."""
         return f"silence {self.id} by {self.author}"
+
+    def as_data(self) -> dict[str, Any]:
+        """Give it as plain data for pages and programs, times as RFC 3339."""
+        matchers = self.matchers
+        named = {"rule": matchers.rules, "stream": matchers.streams, "level": matchers.levels, **matchers.key}
+        return {
+            "id": self.id,
+            "match": {field: list(names) for field, names in named.items() if names},
+            "author": self.author,
+            "comment": self.comment,
+            "starts": format_time(self.starts_ms),
+            "ends": format_time(self.ends_ms),
+            "including_red": self.including_red,
+        }
 
 
 _BODY = ("match", "comment", "starts", "ends", "including_red")

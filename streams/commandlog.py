@@ -16,11 +16,13 @@ from aiohttp import web
 
 from alerts.commands import BODY_BYTES_MAX, Command, Verb, decode_command
 from alerts.records import format_time
+from alerts.silences import SilenceError
 from streams.orders import guarded, refusal
 from streams.web import DOOR, Door
 
 COMMANDS = "/api/v1/commands"
 INCIDENTS = "/api/v1/incidents"
+SILENCES = "/api/v1/silences"
 
 _REQUEST_BYTES_MAX = BODY_BYTES_MAX + 4_096
 _KEYS = frozenset(("what", "on", "by", "body", "command"))
@@ -38,6 +40,12 @@ class Commanded(Protocol):
 
     def incident(self, incident: str) -> Mapping[str, Any] | None:
         """Tell all of an incident, if the desk is here and keeps it."""
+
+    def silences(self) -> list[dict[str, Any]]:
+        """List the silences that hold or will, if the desk is here."""
+
+    def preview(self, asked: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """Say what a silence would hide of what fires now. Raise SilenceError if it cannot be read."""
 
 
 class _Refusal(Exception):
@@ -68,12 +76,33 @@ def add_commands(app: web.Application, commanded: Commanded, clock: Callable[[],
             return refusal(HTTPStatus.NOT_FOUND, "no such incident at the desk of this worker")
         return web.json_response(told)
 
+    async def silences(_: web.Request) -> web.Response:
+        return web.json_response({"silences": commanded.silences()})
+
+    async def preview(request: web.Request) -> web.Response:
+        try:
+            found = commanded.preview(await _object(request))
+        except _Refusal as why:
+            return refusal(why.status, str(why))
+        except SilenceError as error:
+            return refusal(HTTPStatus.BAD_REQUEST, str(error))
+        return web.json_response({"incidents": found})
+
+    app.router.add_get(SILENCES, silences)
+    app.router.add_post(SILENCES + "/preview", guarded(preview))
     app.router.add_post(COMMANDS, guarded(enter))
     app.router.add_get(COMMANDS + "/{command}", outcome)
     app.router.add_get(INCIDENTS + "/{incident}", incident)
 
 
 async def _asked(request: web.Request) -> Mapping[str, Any]:
+    asked = await _object(request)
+    if unknown := sorted(asked.keys() - _KEYS):
+        raise _Refusal(HTTPStatus.BAD_REQUEST, f"unknown key {unknown[0][:80]!r}: there are {', '.join(sorted(_KEYS))}")
+    return asked
+
+
+async def _object(request: web.Request) -> Mapping[str, Any]:
     raw = bytearray()
     async for block in request.content.iter_chunked(_REQUEST_BYTES_MAX):
         raw += block
@@ -85,8 +114,6 @@ async def _asked(request: web.Request) -> Mapping[str, Any]:
         asked = None
     if not isinstance(asked, dict):
         raise _Refusal(HTTPStatus.BAD_REQUEST, "a command is a JSON object")
-    if unknown := sorted(asked.keys() - _KEYS):
-        raise _Refusal(HTTPStatus.BAD_REQUEST, f"unknown key {unknown[0][:80]!r}: there are {', '.join(sorted(_KEYS))}")
     return asked
 
 

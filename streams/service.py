@@ -21,6 +21,7 @@ from alerts.outbox.outbox import Outbox, Surroundings
 from alerts.placing import Places
 from alerts.records import AlertRecord
 from alerts.routing import Routing
+from alerts.silences import read_silence
 from alerts.site import Site as DeskSite
 from detectors.rules import Rule
 from streams.access import access_of
@@ -237,6 +238,21 @@ class Service:
                 followed = stage.desk.callout.escalations.get(incident)
                 return {**known.as_data(), "escalation": None if followed is None else followed.as_data()}
         return None
+
+    def silences(self) -> list[dict[str, Any]]:
+        """List the silences that hold or will, if the desk is here, the next to end first."""
+        known = [each for stage in self.overview.desks for each in stage.desk.silences.all()]
+        return [each.as_data() for each in known if each.ends_ms > self._clock()]
+
+    def preview(self, asked: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """Say what a silence would hide of what fires now, worst first. Raise SilenceError if it cannot be read."""
+        now_ms = self._clock()
+        silence = read_silence("preview", "preview", asked, now_ms)
+        return [
+            {"incident": incident.id, "rule": incident.rule, "level": incident.level, "hidden": len(hidden)}
+            for stage in self.overview.desks
+            for incident, hidden in stage.desk.preview(silence, now_ms)
+        ]
 
     def release(self, stream: str) -> int:
         """Read partitions of a stream on at full speed though next to nothing is usable; return how many."""

@@ -15,15 +15,14 @@ import click
 from streams.commands.options import Duration
 from streams.commands.telling import token_of
 
-NAME = "tocsin incidents"
 _WAIT_S = 5.0  # for what the desk makes of a command
 _POLL_S = 0.2
 
-_OUTPUT = click.option("--output", type=click.Choice(["text", "json"]), default="text", show_default=True,
+OUTPUT = click.option("--output", type=click.Choice(["text", "json"]), default="text", show_default=True,
                        help="json: an object a line.")  # fmt: skip
 
 
-def _page(command: Callable[..., None]) -> Callable[..., None]:
+def paged(command: Callable[..., None]) -> Callable[..., None]:
     """Add the options that say where a worker is; the command is given `ask` in their place."""
     from streams.asking import PAGE
 
@@ -35,16 +34,17 @@ def _page(command: Callable[..., None]) -> Callable[..., None]:
         from streams.asking import NoAnswer, Refused, ask
 
         context = click.get_current_context()
-        token = token_of(context, NAME, token_file)
+        name = _group(context)
+        token = token_of(context, name, token_file)
 
         def asked(path: str, body: Mapping[str, Any] | None = None) -> tuple[int, dict[str, Any]]:
             try:
                 return ask(page, path, body, token=token)
             except NoAnswer as error:
-                click.echo(f"{NAME}: {error}", err=True)
+                click.echo(f"{name}: {error}", err=True)
                 context.exit(3)
             except Refused as error:
-                click.echo(f"{NAME}: {error}", err=True)
+                click.echo(f"{name}: {error}", err=True)
                 context.exit(1)
 
         command(*args, ask=asked, **given)
@@ -58,8 +58,8 @@ def command() -> None:
 
 
 @command.command("list")
-@_page
-@_OUTPUT
+@paged
+@OUTPUT
 @click.option("--all", "every", is_flag=True, help="Those that are over, too.")
 def list_(*, ask: Callable[..., tuple[int, dict[str, Any]]], output: str, every: bool) -> None:
     r"""List incidents, worst first.
@@ -76,8 +76,8 @@ def list_(*, ask: Callable[..., tuple[int, dict[str, Any]]], output: str, every:
 
 @command.command()
 @click.argument("incident")
-@_page
-@_OUTPUT
+@paged
+@OUTPUT
 def show(*, incident: str, ask: Callable[..., tuple[int, dict[str, Any]]], output: str) -> None:
     """Show one incident, with its timeline and who is rung next."""
     told = ask(f"/api/v1/incidents/{quote(incident, safe='')}")[1]
@@ -90,15 +90,15 @@ def _verb(name: str, text: str, *options: Callable[..., Any]) -> None:
     @click.argument("incident")
     @click.option("--by", envvar="TOCSIN_BY", default="", help="Who asks, where the token does not say.")
     @click.option("--comment", default="", help="A line for the timeline.")
-    @_page
-    @_OUTPUT
+    @paged
+    @OUTPUT
     def run(*, incident: str, by: str, comment: str, ask: Any, output: str, **body: Any) -> None:
         given = {key: value for key, value in body.items() if value is not None}
         if "within_ms" in given:
-            given = {"until": _from_now(given["within_ms"])}
+            given = {"until": from_now(given["within_ms"])}
         if comment:
             given["text"] = comment
-        _send(ask, {"what": name, "on": incident, "by": by, "body": given}, output)
+        send_command(ask, {"what": name, "on": incident, "by": by, "body": given}, output)
 
     run.__doc__ = text
     for option in options:
@@ -119,13 +119,14 @@ _verb(
 )
 
 
-def _send(ask: Callable[..., tuple[int, dict[str, Any]]], asked: dict[str, Any], output: str) -> None:
+def send_command(ask: Callable[..., tuple[int, dict[str, Any]]], asked: dict[str, Any], output: str) -> None:
+    """Ask the desk for something, say what came of it, and end."""
     from streams.commandlog import COMMANDS
 
     context = click.get_current_context()
     status, told = ask(COMMANDS, {key: value for key, value in asked.items() if value})
     if "command" not in told:
-        click.echo(f"{NAME}: {told.get('error', f'status {status}')}", err=True)
+        click.echo(f"{_group(context)}: {told.get('error', f'status {status}')}", err=True)
         context.exit(2)
     outcome = None
     end_s = time.monotonic() + _WAIT_S
@@ -138,7 +139,12 @@ def _send(ask: Callable[..., tuple[int, dict[str, Any]]], asked: dict[str, Any],
     context.exit(1 if outcome is not None and outcome != "done" else 0)
 
 
-def _from_now(span_ms: int) -> str:
+def _group(context: click.Context) -> str:
+    return f"tocsin {context.parent.info_name}" if context.parent is not None else "tocsin"
+
+
+def from_now(span_ms: int) -> str:
+    """Write the time that comes after a span, RFC 3339."""
     from alerts.records import format_time
 
     return format_time(time.time_ns() // 1_000_000 + span_ms)

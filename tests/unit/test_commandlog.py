@@ -12,6 +12,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from prometheus_client import CollectorRegistry
 
 from alerts.commands import Command
+from alerts.silences import read_silence
 from streams.commandlog import add_commands
 from streams.feed import Feed
 from streams.web import Caller, Door, make_app
@@ -34,6 +35,13 @@ class Log:
 
     def incident(self, incident: str) -> Mapping[str, Any] | None:
         return {"incident": incident} if incident == "inc-1" else None
+
+    def silences(self) -> list[dict[str, Any]]:
+        return [{"id": "s1"}]
+
+    def preview(self, asked: Mapping[str, Any]) -> list[dict[str, Any]]:
+        read_silence("preview", "preview", asked, NOW_MS)
+        return [{"incident": "inc-1"}]
 
 
 @pytest.fixture
@@ -128,3 +136,18 @@ async def test_a_page_of_another_site_gives_no_commands(ask: Any, log: Log) -> N
 async def test_tokens_show_nowhere() -> None:
     assert "Caller(name='an', role='operator')" in repr(Door("main", operators=TEAM))
     assert "main" not in repr(Door("main", operators=TEAM))
+
+
+async def test_silences_are_listed_and_tried(log: Log) -> None:
+    app = make_app(trouble(), CollectorRegistry(), Feed(), Ready(), None)
+    add_commands(app, log, lambda: NOW_MS)
+    asked = {"match": {"region": "长沙"}, "comment": "割接", "ends": "2026-03-02T00:00:00Z"}
+    async with TestClient(TestServer(app)) as client:
+        assert await (await client.get("/api/v1/silences")).json() == {"silences": [{"id": "s1"}]}
+        tried = await client.post("/api/v1/silences/preview", json=asked)
+        assert (tried.status, await tried.json()) == (200, {"incidents": [{"incident": "inc-1"}]})
+        wrong = await client.post("/api/v1/silences/preview", json={**asked, "until": 1})
+        assert wrong.status == 400
+        assert 'unknown field "until"' in (await wrong.json())["error"]
+        assert (await client.post("/api/v1/silences/preview", data=b"[]")).status in {400, 415}
+    assert log.entered == [], "nothing is changed"

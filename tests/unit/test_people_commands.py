@@ -11,9 +11,11 @@ import pytest
 from click.testing import CliRunner, Result
 
 from alerts.duty import Person
+from alerts.matchers import read_matchers
 from alerts.records import parse_time
 from alerts.routes import routes
 from alerts.routing import Routing
+from alerts.silences import Silence, read_silence
 from app import main
 from streams import asking
 from tests.timeline import NOTIFY, Timeline, clock, crew, does, goes
@@ -28,6 +30,16 @@ people:
   zhang: {channels: [console], quiet: "22:00-07:00"}
   li: {}
 """
+
+
+SILENCE = Silence(
+    id="s1",
+    matchers=read_matchers({"rule": "surge", "region": ["长沙", "株洲"]}),
+    author="王工",
+    comment="割接",
+    starts_ms=parse_time("2026-03-01T10:00:00Z"),
+    ends_ms=parse_time("2026-03-01T12:00:00Z"),
+)
 
 
 def run(*arguments: str) -> Result:
@@ -120,6 +132,10 @@ class Worker:
             row = {"id": "inc-1", "level": "red", "state": "acknowledged", "owner": "an", "rule": "surge",
                    "key": {"region": "长沙"}, "since": "2026-03-01T00:00:00Z"}  # fmt: skip
             return 200, {"incidents": [row, row | {"id": "inc-2", "state": "resolved"}]}
+        if path == "/api/v1/silences":
+            return 200, {"silences": [SILENCE.as_data()]}
+        if path == "/api/v1/silences/preview":
+            return 200, {"incidents": [{"incident": "inc-1", "level": "red", "rule": "surge", "hidden": 3}]}
         if body is not None:
             return 202, {"command": "c1", "time": "2026-03-01T00:00:00Z"}
         return 200, {"outcome": self.outcome}
@@ -150,6 +166,26 @@ def test_a_verb_is_sent_as_a_command(worker: Worker) -> None:
     run("incidents", "promise", "inc-1", "--by", "an", "--within", "2h")
     until = next(body for _, body in worker.asked[1:] if body)["body"]["until"]
     parse_time(until)
+
+
+def test_a_silence_is_tried_added_listed_and_ended(worker: Worker) -> None:
+    asked = ("region=长沙", "region=株洲", "stream=network", "--for", "2h")
+    assert run("silences", "preview", *asked).stdout == "inc-1  red     surge  3 alerts\n"
+    assert run("silences", "add", *asked, "--comment", "割接", "--by", "王工").exit_code == 0
+    assert run("silences", "expire", "s1", "--by", "王工").exit_code == 0
+    tried, added, ended = (body for _, body in worker.asked if body)
+    assert tried["match"] == {"region": ["长沙", "株洲"], "stream": ["network"]}
+    assert (added["what"], added["by"], added["body"]["comment"]) == ("silence-add", "王工", "割接")
+    read_silence("s1", "王工", added["body"], 0)  # the desk can read it
+    assert ended == {"what": "silence-expire", "on": "s1", "by": "王工"}
+    said = run("silences", "list").stdout
+    assert said == "s1  2026-03-01T10:00:00Z to 2026-03-01T12:00:00Z  rule=surge region=长沙|株洲  王工: 割接\n"
+
+
+def test_a_silence_names_fields(worker: Worker) -> None:
+    done = run("silences", "add", "长沙", "--comment", "x", "--by", "王工")
+    assert (done.exit_code, worker.asked) == (2, [])
+    assert "is not FIELD=NAME" in done.stderr
 
 
 def test_a_refusal_is_told_and_ends_in_1(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
