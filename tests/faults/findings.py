@@ -9,15 +9,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from alerts.desk import Desk, Routing
+from alerts.desk import Desk
 from alerts.incidents import IncidentState, What
+from alerts.routing import Routing
 from streams.audit import Account, audit
 from streams.deadletters import parse
 from streams.pack import unpack
 from streams.publisher import Publisher
 from streams.rulefile import load
 from streams.snapshots import Place, SnapshotStore
-from streams.topics import ALERTS, DEADLETTERS, LATE_EVENTS, SNAPSHOTS
+from streams.topics import ALERTS, COMMANDS, DEADLETTERS, LATE_EVENTS, SNAPSHOTS
 from tests.faults.ledger import Ledger
 from tests.faults.oracle import expected_alerts, read_topic
 from tests.faults.traffic import STREAMS, Fate, Traffic
@@ -111,7 +112,7 @@ async def _state(bootstrap: str, group: str) -> bytes:
     publisher = Publisher(brokers)
     await publisher.start()
     try:
-        place = Place(ALERTS, 0)
+        place = Place(COMMANDS, 0)
         shelf = await SnapshotStore(group, SNAPSHOTS, publisher, brokers).read([place])
         snapshot = shelf.newest(place, end_offset=1 << 62)
         assert snapshot is not None
