@@ -21,7 +21,7 @@ from streams.rulefile import load
 from streams.service import Service
 from streams.settings import Heartbeat, Settings, Web
 from streams.stage import Outgoing
-from streams.topics import ALERTS, NOTIFICATIONS
+from streams.topics import ALERTS, COMMANDS, NOTIFICATIONS
 from tests.alerting import history, until
 from tests.sink import Sink, sink, status
 
@@ -69,7 +69,7 @@ async def running(chosen: Settings, broker: EmbeddedBroker) -> AsyncIterator[Ser
 
 
 def desk(service: Service) -> Progress:
-    (found,) = [one for one in service.host.progress() if one.topic == ALERTS]
+    (found,) = [one for one in service.host.progress() if one.topic == COMMANDS]
     return found
 
 
