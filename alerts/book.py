@@ -74,6 +74,10 @@ class IncidentBook:
         """Give the firing alerts of an incident; none if it is over."""
         return self._members.get(incident_id) or Members()
 
+    def has_ended(self, alert: str) -> bool:
+        """Whether an alert was in an incident and is over, as far back as alerts are remembered."""
+        return self._over.has_ended(alert)
+
     def is_firing(self, incident_id: str) -> bool:
         """Whether there is such an incident, not resolved."""
         return incident_id in self._firing

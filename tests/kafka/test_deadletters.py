@@ -47,7 +47,7 @@ class Site:
         monkeypatch.setattr(
             letters, "stream_topic", lambda stream: self.surveys if stream == "surveys" else real(stream)
         )
-        monkeypatch.setattr(letters, "why_not", lambda one: None if one.whole else "not whole")
+        monkeypatch.setattr(letters, "why_not", lambda one, *_: None if one.whole else "not whole")
 
     def put(self, *found: DeadLetter | bytes) -> None:
         with closing(KafkaProducer(bootstrap_servers=self.kafka.bootstrap)) as producer:
