@@ -18,6 +18,7 @@ from tests.parts.process import Process
 _SHORT_S = 6.0  # a session timeout for what would last minutes with that as shipped
 STOP_MAX_S = 10.0
 """How long a worker may take to end in order."""
+NO_BROKER = 3  # the exit code of a worker that finds no broker when it starts
 
 
 def kill_worker(on: Campaign) -> None:
@@ -166,6 +167,14 @@ def pause_broker(on: Campaign) -> None:
     broker.resume()
 
 
+def pause_broker_long(on: Campaign) -> None:
+    """SIGSTOP of the broker for two minutes: longer than sessions, requests and the patience of the watchdog."""
+    broker = _broker(on)
+    broker.pause()
+    on.rest(120)
+    broker.resume()
+
+
 def kill_broker(on: Campaign) -> None:
     """SIGKILL of the broker; it comes up again on what its log holds."""
     _broker(on).kill()
@@ -184,11 +193,20 @@ def lose_broker(on: Campaign) -> None:
     _broker(on).restart()
 
 
+def lose_broker_long(on: Campaign) -> None:
+    """No broker for five minutes, and a worker that is there all the time, started again as often as it ends."""
+    _broker(on).kill()
+    on.rest(300)
+    _broker(on).restart()
+
+
 def kill_both(on: Campaign) -> None:
-    """SIGKILL of broker and worker at once: the worker starts before the broker, again and again."""
+    """SIGKILL of broker and worker at once: the worker starts before the broker, says so and ends, again and again."""
+    ended = on.crew.exits[NO_BROKER]
     on.crew.any(on.rng).kill()
     _broker(on).kill()
     on.rest(on.rng.uniform(3, 15))
+    on.crew.wait_until(lambda: on.crew.exits[NO_BROKER] > ended, what="a worker starts before its broker", timeout_s=60)
     _broker(on).restart()
 
 
@@ -214,6 +232,13 @@ def send_heavy(on: Campaign) -> None:
     on.ledger.more(on.traffic.heavy())
 
 
+def send_skewed(on: Campaign) -> None:
+    """Senders whose clocks are ten minutes off, and a worker with the right one: it is what stamps are held against."""
+    _changed(on)
+    on.crew.wait_until(on.crew.all_ready, what="a worker with the right clock", timeout_s=120)
+    on.ledger.more(on.traffic.skewed(time.time_ns() // 1_000_000))
+
+
 WORKER_FAULTS: Mapping[str, Callable[[Campaign], None]] = {
     "worker killed": kill_worker,
     "worker killed three times over": kill_workers,
@@ -232,6 +257,7 @@ WORKER_FAULTS: Mapping[str, Callable[[Campaign], None]] = {
     "5–50 % sent again": send_again,
     "all sent again, worker killed": send_all_again,
     "records of 1 to 20 MiB": send_heavy,
+    "senders with clocks ten minutes off": send_skewed,
 }
 BROKER_FAULTS: Mapping[str, Callable[[Campaign], None]] = {
     "broker frozen for 8 to 25 s": pause_broker,
@@ -241,9 +267,15 @@ BROKER_FAULTS: Mapping[str, Callable[[Campaign], None]] = {
     "broker and worker killed": kill_both,
 }
 
+LONG_FAULTS: Mapping[str, Callable[[Campaign], None]] = {
+    "broker frozen for two minutes": pause_broker_long,
+    "broker away for five minutes": lose_broker_long,
+}
+"""Struck where they are named, or all are meant: each takes as long as many others."""
+
 
 def faults_on(kafka: Kafka | Cluster) -> Mapping[str, Callable[[Campaign], None]]:
     """Give the faults that a Kafka can meet, by the names they have in the table."""
     from tests.faults.clusterchaos import CLUSTER_FAULTS
 
-    return {**WORKER_FAULTS, **(CLUSTER_FAULTS if isinstance(kafka, Cluster) else BROKER_FAULTS)}
+    return {**WORKER_FAULTS, **(CLUSTER_FAULTS if isinstance(kafka, Cluster) else {**BROKER_FAULTS, **LONG_FAULTS})}

@@ -14,6 +14,7 @@ from alerts.incidents import IncidentState, What
 from alerts.routing import Routing
 from streams.audit import Account, audit
 from streams.deadletters import parse
+from streams.faults import Reason
 from streams.pack import unpack
 from streams.publisher import Publisher
 from streams.rulefile import load
@@ -52,10 +53,14 @@ def find(bootstrap: str, rules: Path, ledger: Ledger, traffic: Traffic, group: s
     found = Findings(events=ledger.events)
     _ledger(found, ledger)
     _alerts(found, bootstrap, rules, traffic)
-    letters = [parse(record.value).key for record in read_topic(bootstrap, DEADLETTERS)]
+    whole = [parse(record.value) for record in read_topic(bootstrap, DEADLETTERS)]
+    letters = [letter.key for letter in whole]
     found.told_again += len(letters) - len(set(letters))
     found.letters = len(set(letters))
     found.compare("dead letters", letters, (f"{key}:0" for key in ledger.keys(Fate.REFUSED)))
+    future = {letter.key for letter in whole if letter.reason == Reason.FUTURE}
+    if missing := {f"{key}:0" for key in ledger.ahead()} - future:
+        found.problems.append(f"{len(missing)} events ahead of now were not refused for that: {sorted(missing)[:3]}")
     late = [record.key.decode() for record in read_topic(bootstrap, LATE_EVENTS)]
     found.compare("late records", late, ledger.keys(Fate.LATE))
     for account in asyncio.run(audit(bootstrap.split(","), STREAMS, group=group)):

@@ -23,6 +23,7 @@ class Ledger:
     def __init__(self, bootstrap: str, traffic: Traffic, *, per_s: int) -> None:
         self.acked: defaultdict[tuple[str, int], dict[int, Sent]] = defaultdict(dict)
         self.failed: list[str] = []
+        self.sent = 0  # records handed over so far, acknowledged or not
         self._traffic = traffic
         self._per_tick = max(int(per_s * _TICK_S), 1)
         self._more: list[Iterable[Sent]] = []
@@ -69,6 +70,10 @@ class Ledger:
         """How many records lie in the log."""
         return sum(map(len, self.acked.values()))
 
+    def heard_of(self, count: int) -> bool:
+        """Say whether Kafka has answered for so many records, as it does for all that wait once a broker is back."""
+        return self.events + len(self.failed) >= count
+
     def fates(self, place: tuple[str, int]) -> Counter[Fate]:
         """Count what must have become of the records of a partition."""
         return Counter(sent.fate for sent in self.acked[place].values())
@@ -80,6 +85,15 @@ class Ledger:
             for (topic, partition), records in self.acked.items()
             for offset, sent in records.items()
             if sent.fate is fate
+        }
+
+    def ahead(self) -> set[str]:
+        """Name the places of the log of sound events whose time is ahead of now."""
+        return {
+            f"{topic}:{partition}:{offset}"
+            for (topic, partition), records in self.acked.items()
+            for offset, sent in records.items()
+            if sent.is_ahead
         }
 
     def _run(self) -> None:
@@ -96,8 +110,12 @@ class Ledger:
 
     def _send_all(self, made: Iterable[Sent]) -> None:
         for sent in made:
+            self.sent += 1
             heard = partial(self._heard, sent)
-            self._producer.produce(stream_topic(sent.stream), sent.body, partition=sent.partition, on_delivery=heard)
+            topic = stream_topic(sent.stream)
+            self._producer.produce(
+                topic, sent.body, partition=sent.partition, on_delivery=heard, timestamp=sent.stamp_ms
+            )
 
     def _flush(self) -> None:
         assert self._producer.flush(120) == 0

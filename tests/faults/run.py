@@ -3,8 +3,8 @@
 A first run breaks workers and a single broker, a second one workers and a Kafka of three brokers with three copies of
 everything; BROKERS=1 or BROKERS=3 chooses one of them. Workers run as shipped; SESSION=6 lets dead ones be noticed
 sooner, so that more faults fit into the time. FAULT="…;…" names the faults to strike, in this order and no others;
-FAULT=all strikes each once. MUTATION=forget-ids puts a mistake into the workers: it must fail. DOCS=1 writes the tables
-into docs/reliability.md.
+FAULT=all strikes each once; without it the long ones of a single broker (`chaos.LONG_FAULTS`) are left out.
+MUTATION=forget-ids puts a mistake into the workers: it must fail. DOCS=1 writes the tables into docs/reliability.md.
 """
 
 from __future__ import annotations

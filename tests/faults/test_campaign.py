@@ -20,6 +20,7 @@ FAULTS = [
     "broker killed",
     "all sent again, worker killed",
     "records of 1 to 20 MiB",
+    "senders with clocks ten minutes off",
 ]
 _AFTER_SNAPSHOTS = ["records of 1 to 20 MiB", "5–50 % sent again", "worker killed"]  # each is over when it is durable
 pytestmark = [pytest.mark.kafka, pytest.mark.slow]

@@ -17,6 +17,7 @@ BASE_MS = 1_772_355_600_000  # 2026-03-01T09:00:00Z
 STEP_MS = 100  # event time from one event to the next
 LATENESS_MS = 5_000
 OUT_OF_ORDER_MS = 3_000
+SKEW_MS = 600_000  # how far off a sender's clock is: twice what may lie ahead of now
 END_AFTER_MS = 600_000  # the heartbeats that end it all, after the last event
 STREAMS = ("calls", "complaints", "network")
 PARTITIONS = 4
@@ -83,13 +84,18 @@ class Fate(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """A record on its way: where to, its bytes, its event time if it has one, and its fate."""
+    """A record on its way: where to, its bytes, its event time if it has one, and its fate.
+
+    `stamp_ms` is the timestamp that the record bears; 0: that of the moment at which it is sent.
+    """
 
     stream: str
     partition: int
     body: bytes | None
     time_ms: int
     fate: Fate
+    stamp_ms: int = 0
+    is_ahead: bool = False  # a sound event, refused for its time alone
 
 
 @dataclass
@@ -136,6 +142,20 @@ class Traffic:
         """Send records of as many bytes as Kafka takes by default, and of more."""
         yield from map(self._refused, HEAVY.values())
 
+    def skewed(self, clock_ms: int) -> Iterator[Sent]:
+        """Send events of clocks ten minutes ahead to every partition, and as many of clocks ten minutes behind.
+
+        Of those ahead, one is stamped by a clock that is right, and one by the sender's: `clock_ms` is what that should
+        show. To take either in would move the watermark, and make late what follows.
+        """
+        for stream in STREAMS:
+            for partition in range(PARTITIONS):
+                for now_ms, off_ms in ((self.now_ms, 0), (clock_ms, SKEW_MS)):
+                    time_ms = now_ms + SKEW_MS
+                    event = {"id": f"ahead{time_ms}", "time": time_ms / 1000, **_FIELDS[stream](self)}
+                    yield Sent(stream, partition, _line(event), time_ms, Fate.REFUSED, now_ms + off_ms, is_ahead=True)
+                yield self._event(self.now_ms - SKEW_MS, must_be_late=True, place=(stream, partition))
+
     def end(self) -> Iterator[Sent]:
         """Let all grow calm and everything come up again, and time pass in all partitions until no alert is left."""
         self._calm = True
@@ -152,8 +172,10 @@ class Traffic:
     def _place(self) -> tuple[str, int]:
         return self._rng.choices(STREAMS, (7, 2, 1))[0], self._rng.randrange(PARTITIONS)
 
-    def _event(self, time_ms: int, *, must_be_late: bool = False, element: str = "") -> Sent:
-        stream, partition = ("network", 0) if element else self._place()
+    def _event(
+        self, time_ms: int, *, must_be_late: bool = False, element: str = "", place: tuple[str, int] | None = None
+    ) -> Sent:
+        stream, partition = ("network", 0) if element else place or self._place()
         fields = _FIELDS[stream](self) if not element else {"element": element, "state": "up", "region": "长沙"}
         while stream == "network" and (fields["element"], time_ms) in self._element_times:
             time_ms += 1  # which of two states at one moment is the latest, nobody could say

@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from tests.faults.chaos import BROKER_FAULTS, WORKER_FAULTS
+from tests.faults.chaos import BROKER_FAULTS, LONG_FAULTS, WORKER_FAULTS
 from tests.faults.clusterchaos import CLUSTER_FAULTS
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/reliability.md").read_text(encoding="utf-8")
 TRIED = PAGE.partition("## What is tried")[2].partition("*Time to recover*")[0]
-FAULTS = {*WORKER_FAULTS, *BROKER_FAULTS, *CLUSTER_FAULTS}
+FAULTS = {*WORKER_FAULTS, *BROKER_FAULTS, *LONG_FAULTS, *CLUSTER_FAULTS}
 
 
 def test_every_fault_of_the_campaign_is_named_and_no_other() -> None:
