@@ -65,6 +65,9 @@ def test_the_next_rung_rings_once_and_on_time_at_another_worker(tmp_path: Path) 
         late_s = time.monotonic() - rung_s - WAIT_S
         assert holds_the_desk(other)
         time.sleep(5)
-        assert (len(lines(other, "bo")), lines(holder, "bo"), lines(other, "an")) == (1, [], [])
+        assert (len(lines(other, "bo")), lines(holder, "bo")) == (1, [])
+        again = lines(other, "an")  # what was told and may not have arrived is told once more, by the same key
+        assert len(again) <= 1
+        assert all(" still " in line for line in again)
         assert -1.5 < late_s < 5, f"{late_s:.1f} s after its time"
         assert other.stop() == 0
