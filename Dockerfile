@@ -14,7 +14,8 @@ RUN python -m venv /opt/tocsin \
 
 FROM python:3.11.14-slim-bookworm
 COPY --from=wheels /opt/tocsin /opt/tocsin
-ENV PATH=/opt/tocsin/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
+RUN install -d -m 700 -o 65534 -g 65534 /var/lib/tocsin
+ENV PATH=/opt/tocsin/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 STATE_DIRECTORY=/var/lib/tocsin
 USER 65534:65534
 WORKDIR /tmp
 ENTRYPOINT ["tocsin"]

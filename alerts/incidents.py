@@ -1,9 +1,8 @@
-"""Incidents: what people see of alerts, from the first yellow to the resolve. For now each alert is its own."""
+"""Incidents: alerts of one cause, told as one, from the first that leaves green to the last that is green again."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -12,15 +11,14 @@ import msgspec
 from msgspec.structs import replace
 
 from alerts.records import AlertRecord, Scalar, format_time
-from detectors.rules import LEVEL_CODE
+from alerts.scopes import Role
+from alerts.telling import Telling
 
 TIMELINE_LEN_MAX = 200
-RESOLVED_LEN_MAX = 1_000
-FORGOTTEN_LEN_MAX = 20_000
 
 
 class IncidentState(StrEnum):
-    """How far people are with an incident. Only the alert itself resolves it."""
+    """How far people are with an incident. Its alerts resolve it, or a person does."""
 
     OPEN = "open"
     ACKNOWLEDGED = "acknowledged"
@@ -34,38 +32,66 @@ class What(StrEnum):
     RAISED = "raised"
     LOWERED = "lowered"
     RESOLVED = "resolved"
+    REOPENED = "reopened"
+    JOINED = "joined"  # an alert came to it, or moved, and the incident's level stayed
+    LEFT = "left"  # an alert of it ended, and others go on
+    ATTRIBUTED = "attributed"  # its cause was found
     ACKNOWLEDGED = "acknowledged"
+    RELEASED = "released"  # nobody has it any more
+    PROMISED = "promised"
+    COMMENTED = "commented"
+    ESCALATED = "escalated"  # the next rung was rung
+    ACCEPTED = "accepted"  # the customer accepts
+    MUTED = "muted"
+    HEARD = "heard"  # muted no longer
 
 
 class Entry(msgspec.Struct, frozen=True):
-    """One line of an incident's timeline. `by` names the person, where there was one."""
+    """One line of an incident's timeline. `by` is the person or rung, if there was one; `rule` and `key` the alert."""
 
     time_ms: int
     what: What
     level: str
     value: float | None = None
     by: str = ""
+    rule: str = ""
+    key: dict[str, Scalar] = {}
+    text: str = ""
 
 
 class Incident(msgspec.Struct, frozen=True, kw_only=True):
-    """One trouble, from opening to resolve. `record` is the newest of its alert; times are milliseconds UTC.
+    """One trouble, from opening to resolve. Times are milliseconds UTC.
 
-    `seen` are the levels it has reached, in the order it reached them; `peak_value` is the value with which the
-    worst of them was last entered. `revision` grows with each record. The timeline keeps its first line and the
-    newest others; `timeline_dropped` counts the lines between.
+    `record` is the newest of the alert that leads it, at the level of the whole incident and with its id: the cause
+    where there is one, else the alert that opened it. `role` is the part of that alert. `seen` are the levels it has
+    reached, in the order it reached them; `peak_value` is the value with which the worst of them was last entered.
+    `firing` counts its alerts that are not over, `alerts` all that ever joined. `users` is the most users that one of
+    its alerts counted. `cause` is the newest of the alert that was found to be the cause. `is_unexplained` says that it
+    was raised one colour for want of a cause; `explained_by` names the incident that explains it. `resolved_by` says
+    who ended it by hand. `revision` grows with each record. The timeline keeps its first line and the newest others;
+    `timeline_dropped` counts the lines between.
     """
 
     id: str
     state: IncidentState
     record: AlertRecord
+    role: Role
     opened_ms: int
     updated_ms: int
     resolved_ms: int | None = None
     peak_level: str
     peak_value: float | None
     seen: tuple[str, ...]
+    firing: int = 1
+    alerts: int = 1
+    users: float | None = None
+    cause: AlertRecord | None = None
+    is_unexplained: bool = False
+    explained_by: str = ""
     revision: int = 1
     acknowledged_by: str = ""
+    resolved_by: str = ""
+    telling: Telling = Telling()
     timeline: tuple[Entry, ...] = ()
     timeline_dropped: int = 0
 
@@ -86,12 +112,12 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def level(self) -> str:
-        """The level it stands at."""
+        """The level it stands at: the worst of its alerts, one colour more where it is unexplained."""
         return self.record.level
 
     @property
     def value(self) -> float | None:
-        """The value with which it reached that level."""
+        """The value of the alert that leads it."""
         return self.record.value
 
     @property
@@ -117,6 +143,17 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
             "updated": format_time(self.updated_ms),
             "resolved": None if self.resolved_ms is None else format_time(self.resolved_ms),
             "acknowledged_by": self.acknowledged_by,
+            "resolved_by": self.resolved_by,
+            "role": self.role.value,
+            "firing": self.firing,
+            "alerts": self.alerts,
+            "users": self.users,
+            "unexplained": self.is_unexplained,
+            "explained_by": self.explained_by,
+            "muted": list(self.telling.muted),
+            "flapping": self.telling.is_flapping,
+            "told_level": self.telling.level,
+            "told": list(self.telling.channels),
             "timeline": [
                 {
                     "time": format_time(entry.time_ms),
@@ -124,6 +161,9 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
                     "level": entry.level,
                     "value": entry.value,
                     "by": entry.by,
+                    "rule": entry.rule,
+                    "key": entry.key,
+                    "text": entry.text,
                 }
                 for entry in self.timeline
             ],
@@ -137,147 +177,14 @@ class IncidentChange:
     what: What
     incident: Incident
 
-
-class _Dump(msgspec.Struct):
-    firing: list[Incident]
-    resolved: list[Incident]
-    forgotten: list[str]
-    resolved_counts: dict[str, int]
+    def takes(self, record: AlertRecord) -> bool:
+        """Whether it is this record that did it."""
+        newest = self.incident.timeline[-1]
+        return newest.time_ms == record.time_ms and (newest.rule, newest.key) == (record.rule, record.key)
 
 
-class IncidentBook:
-    """All incidents that fire, and the newest that are over.
-
-    The same record again, in any repetition of a run that was already told, changes nothing: the changes of one alert
-    are at growing times, so what is not newer is known. That holds for the incidents kept and for the ids of
-    `forgotten_len_max` older ones; a repeat of a record older still would open its incident anew.
-    """
-
-    def __init__(self, *, resolved_len_max: int = RESOLVED_LEN_MAX, forgotten_len_max: int = FORGOTTEN_LEN_MAX) -> None:
-        self._resolved_len_max = resolved_len_max
-        self._forgotten_len_max = forgotten_len_max
-        self._firing: dict[str, Incident] = {}
-        self._resolved: dict[str, Incident] = {}  # oldest first
-        self._forgotten: dict[str, None] = {}  # an ordered set, oldest first
-        self._resolved_counts: Counter[str] = Counter()
-
-    def __len__(self) -> int:
-        return len(self._firing) + len(self._resolved)
-
-    def __iter__(self) -> Iterator[Incident]:
-        """Go through the incidents worst first: level, then the longest open; after them the newest resolved."""
-        yield from self.firing()
-        yield from reversed(self._resolved.values())
-
-    def firing(self) -> list[Incident]:
-        """List those not resolved, worst first, the longest open first among equals."""
-        return sorted(self._firing.values(), key=lambda each: (-LEVEL_CODE[each.level], each.opened_ms, each.id))
-
-    def get(self, incident_id: str) -> Incident | None:
-        """Find an incident that is still kept."""
-        return self._firing.get(incident_id) or self._resolved.get(incident_id)
-
-    def counts(self) -> dict[tuple[str, IncidentState], int]:
-        """Count incidents by level and state; all that ever resolved count under the worst level they reached."""
-        counts = Counter((each.level, each.state) for each in self._firing.values())
-        counts.update({(level, IncidentState.RESOLVED): count for level, count in self._resolved_counts.items()})
-        return dict(counts)
-
-    def apply(self, record: AlertRecord) -> IncidentChange | None:
-        """Count a record in. Return what changed, or None if it was known or has nothing to end."""
-        if record.incident in self._resolved or record.incident in self._forgotten:
-            return None
-        known = self._firing.get(record.incident)
-        if known is None:
-            return None if record.level == "green" else self._keep(What.OPENED, _opened(record))
-        if record.time_ms <= known.updated_ms:
-            return None
-        if record.level == "green":
-            return self._resolve(_moved(known, record, What.RESOLVED))
-        worse = LEVEL_CODE[record.level] > LEVEL_CODE[known.level]
-        what = What.RAISED if worse else What.LOWERED
-        return self._keep(what, _moved(known, record, what))
-
-    def acknowledge(self, incident_id: str, *, by: str, at_ms: int) -> IncidentChange | None:
-        """Note that `by` has taken an incident on. Return None if it is not firing or was taken on by them before."""
-        known = self._firing.get(incident_id)
-        if known is None or known.acknowledged_by == by:
-            return None
-        entry = Entry(at_ms, What.ACKNOWLEDGED, known.level, known.value, by)
-        taken = replace(_noted(known, entry), state=IncidentState.ACKNOWLEDGED, acknowledged_by=by)
-        return self._keep(What.ACKNOWLEDGED, taken)
-
-    def dump(self) -> Any:
-        """Give the whole book as plain data."""
-        return msgspec.to_builtins(
-            _Dump(
-                firing=list(self._firing.values()),
-                resolved=list(self._resolved.values()),
-                forgotten=list(self._forgotten),
-                resolved_counts=dict(self._resolved_counts),
-            )
-        )
-
-    def load(self, data: Any) -> None:
-        """Take up what `dump` gave. Raise ValueError if it is not that."""
-        try:
-            dump = msgspec.convert(data, _Dump)
-        except msgspec.ValidationError as error:
-            raise ValueError(f"not a book of incidents: {error}") from error
-        self._firing = {each.id: each for each in dump.firing}
-        self._resolved = {each.id: each for each in dump.resolved}
-        self._forgotten = dict.fromkeys(dump.forgotten)
-        self._resolved_counts = Counter(dump.resolved_counts)
-
-    def _keep(self, what: What, incident: Incident) -> IncidentChange:
-        self._firing[incident.id] = incident
-        return IncidentChange(what, incident)
-
-    def _resolve(self, incident: Incident) -> IncidentChange:
-        del self._firing[incident.id]
-        self._resolved[incident.id] = incident
-        self._resolved_counts[incident.peak_level] += 1
-        if len(self._resolved) > self._resolved_len_max:
-            oldest = next(iter(self._resolved))
-            del self._resolved[oldest]
-            self._forgotten[oldest] = None
-        if len(self._forgotten) > self._forgotten_len_max:
-            del self._forgotten[next(iter(self._forgotten))]
-        return IncidentChange(What.RESOLVED, incident)
-
-
-def _opened(record: AlertRecord) -> Incident:
-    return Incident(
-        id=record.incident,
-        state=IncidentState.OPEN,
-        record=record,
-        opened_ms=record.started_ms,
-        updated_ms=record.time_ms,
-        peak_level=record.level,
-        peak_value=record.value,
-        seen=(record.level,),
-        timeline=(Entry(record.time_ms, What.OPENED, record.level, record.value),),
-    )
-
-
-def _moved(incident: Incident, record: AlertRecord, what: What) -> Incident:
-    noted = _noted(incident, Entry(record.time_ms, what, record.level, record.value))
-    peaks = LEVEL_CODE[record.level] >= LEVEL_CODE[incident.peak_level]
-    resolved = what is What.RESOLVED
-    return replace(
-        noted,
-        state=IncidentState.RESOLVED if resolved else incident.state,
-        record=record,
-        updated_ms=record.time_ms,
-        resolved_ms=record.time_ms if resolved else None,
-        peak_level=record.level if peaks else incident.peak_level,
-        peak_value=record.value if peaks else incident.peak_value,
-        seen=incident.seen if resolved or record.level in incident.seen else (*incident.seen, record.level),
-        revision=incident.revision + 1,
-    )
-
-
-def _noted(incident: Incident, entry: Entry) -> Incident:
+def noted(incident: Incident, entry: Entry) -> Incident:
+    """Write a line into the timeline; when it is full, the oldest but the first makes room."""
     lines = (*incident.timeline, entry)
     if len(lines) <= TIMELINE_LEN_MAX:
         return replace(incident, timeline=lines)

@@ -107,9 +107,14 @@ def moment(time_ms: int, zone: tzinfo, *, timespec: Literal["minutes", "seconds"
     >>> moment(1_772_356_680_000, ZoneInfo("Asia/Shanghai"), timespec="minutes")
     '2026-03-01 17:18 +08:00'
     """
-    local = (_EPOCH + timedelta(milliseconds=time_ms)).astimezone(zone)
-    offset = local.isoformat(timespec="seconds")[19:]
-    return f"{local.replace(tzinfo=None).isoformat(sep=' ', timespec=timespec)} {offset}"
+    there = local(time_ms, zone)
+    offset = there.isoformat(timespec="seconds")[19:]
+    return f"{there.replace(tzinfo=None).isoformat(sep=' ', timespec=timespec)} {offset}"
+
+
+def local(time_ms: int, zone: tzinfo) -> datetime:
+    """Give a time in the site's zone."""
+    return (_EPOCH + timedelta(milliseconds=time_ms)).astimezone(zone)
 
 
 def level_word(level: str) -> str:

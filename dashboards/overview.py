@@ -272,7 +272,10 @@ def _delivery() -> tuple[Builder[dashboard.Panel], ...]:
                 "有 refused 或 expired：该渠道坏了，改用电话。",
                 "Refused or expired: that channel is broken, use the phone.",
             ),
-            [("sum by (channel, result) (increase(tocsin_notifications_total[5m])) > 0", "{{channel}} {{result}}")],
+            [
+                ("sum by (channel, result) (increase(tocsin_notifications_total[5m])) > 0", "{{channel}} {{result}}"),
+                ("sum by (channel) (tocsin_outbox_waiting)", "{{channel}} waiting"),
+            ],
             "short",
         ),
         lines(

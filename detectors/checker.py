@@ -21,7 +21,7 @@ from detectors.places import Place, Problem, describe, quoted
 from detectors.rules import Rule
 from detectors.targets import read_targets, words_of
 from detectors.vocabulary import STREAMS, YOURS, Stream
-from detectors.wording import SPOKEN, read_notify, read_texts
+from detectors.wording import ROLES, SPOKEN, read_notify, read_texts
 
 VERSION = 1
 FILE_KEYS = ("version", "rules")
@@ -29,7 +29,7 @@ REQUIRED = ("id", "title", "stream", "measure", "levels")
 RULE_KEYS = (
     *("id", "title", "stream", "where", "except", "measure", "by", "at", "contributors", "window", "hop", "levels"),
     *("direction", "for", "clear", "clear_for", "unknown_after", "min_events", "targets", "when", "quiet"),
-    *("summary", "action", "notify", "notice"),
+    *("summary", "action", "notify", "notice", "role"),
 )
 
 Reader = Callable[[Place], object]
@@ -122,6 +122,7 @@ def _read_rule(
             "min_events": lambda part: read_min_events(part, (measure.base or measure).kind if measure else None),
             **dict.fromkeys(("title", "summary", "action"), lambda part: read_texts(part, spoken)),
             "notice": lambda part: part.text("the name of a notice template"),
+            "role": lambda part: part.choice(ROLES, "role"),
         },
     )
     check_apart(parts, settings.get("at", ()))

@@ -210,6 +210,7 @@ class Rule:
     action: Mapping[str, str] = field(default_factory=dict)
     notify: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     notice: str | None = None
+    role: str = ""  # cause, symptom or alone in its incident; empty: by its stream
     when: tuple[Block, ...] = ()
     quiet: tuple[Span, ...] = ()
     targets: Mapping[str, float] = field(default_factory=dict)
@@ -297,7 +298,7 @@ class Rule:
     @cached_property
     def fingerprint(self) -> str:
         """Name the arithmetic of this rule: state and partials of another fingerprint are not its own."""
-        apart = {"title", "summary", "action", "notify", "notice", "quiet", "targets", "almanac"}
+        apart = {"title", "summary", "action", "notify", "notice", "role", "quiet", "targets", "almanac"}
         meaning = {name: value for name, value in asdict(self).items() if name not in apart}
         text = json.dumps(meaning, default=_plain, sort_keys=True, ensure_ascii=False)
         return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()

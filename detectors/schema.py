@@ -22,7 +22,7 @@ from detectors.steps import UNTIL
 from detectors.targets import PART, TARGETS
 from detectors.testfile import CLOCK, MOMENT, REPEAT_KEYS
 from detectors.vocabulary import STREAMS, Field, FieldType, Stream
-from detectors.wording import LANGUAGES, LEVELS
+from detectors.wording import LANGUAGES, LEVELS, ROLES
 
 Schema = dict[str, Any]
 
@@ -57,6 +57,7 @@ SAYS: Mapping[str, str] = {
     "action": "What to do, in both languages.",
     "notify": "Who hears of which level. Default: everybody.",
     "notice": "The template from which a customer notice is drafted at orange and red.",
+    "role": "What an alert is to others at its place: what explains them, what they explain, or neither.",
 }
 """What an editor shows beside each key of a rule."""
 
@@ -152,6 +153,7 @@ def _rule(streams: Mapping[str, Stream]) -> Schema:
         "action": _ref("texts"),
         "notify": _object(dict.fromkeys(LEVELS, receivers)),
         "notice": _TEXT,
+        "role": {"enum": list(ROLES)},
     }
     # In this draft nothing stands beside a "$ref": a description goes round it.
     told = {key: {"description": SAYS[key], "allOf": [parts[key]]} for key in RULE_KEYS}

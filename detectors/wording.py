@@ -1,4 +1,4 @@
-"""What a rule says to people, and to whom: `title`, `summary`, `action`, `notify`, `notice`."""
+"""What a rule says to people, and to whom: `title`, `summary`, `action`, `notify`, `notice`, `role`."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from detectors.rules import LEVEL_CODE
 LANGUAGES = ("en", "zh")
 SPOKEN = ("value", "percent", "duration", "threshold", "level", "window", "key")
 """What a text may name in braces besides the `by` fields and the `targets` of its rule."""
+ROLES = ("cause", "symptom", "alone")
+"""What an alert of a rule is to others at its place: what explains them, what they explain, or neither."""
 LEVELS = tuple(level for level in LEVEL_CODE if level != "green")
 
 _BRACES = re.compile(r"\{([^{}]*)\}|[{}]")

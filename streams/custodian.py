@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 SNAPSHOT_BYTES_PER_S = 1_000_000
 """What a partition may spend on snapshots: a state larger than this times the interval is written less often."""
 
+ENTRUSTED_WAIT_S = 1.0
+"""So long a snapshot waits for what a stage gave away to be safe; the next one tries again."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -198,7 +201,10 @@ class Custodian:
             async with held.lock:
                 held.listen(time.monotonic())
                 await self._let(held, partial(held.stage.beat, self._clock()))
-                if held.resting and held.appetite(self._clock()) != 0:
+                held.beaten()
+                if held.resting and held.appetite(self._clock()) == 0:
+                    held.moved_s = time.monotonic()  # it stands still because its stage wants it to
+                elif held.resting:
                     held.resting = False
                     held.sought_s = time.monotonic()  # what was under way before it rested may still arrive
                     await self._reader.take_up(held.place, held.next_offset)
@@ -242,6 +248,11 @@ class Custodian:
             held.changed, held.is_saving, taken_s = False, True, time.monotonic()
             held.due_s = taken_s + len(snapshot.blob) / SNAPSHOT_BYTES_PER_S
             unsafe = list(held.pending)
+            entrusted = held.entrusted()
+        if entrusted is not None and not (await asyncio.wait([entrusted], timeout=ENTRUSTED_WAIT_S))[0]:
+            # What follows is in nobody's keeping yet: started again, the records since the last snapshot tell it again.
+            held.changed, held.is_saving = True, False
+            return
         if unsafe:
             await asyncio.wait(unsafe)
         if any(future.cancelled() or future.exception() is not None for future in unsafe):

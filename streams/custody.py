@@ -9,7 +9,7 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from streams.hosting import DataLost
-from streams.stage import Attentive, Choosy, Chunk
+from streams.stage import Attentive, Choosy, Chunk, Entrusting, Restless
 
 if TYPE_CHECKING:
     from streams.fetches import Fetched
@@ -72,10 +72,19 @@ class Custody:
         """Say how many records the stage will take now; None is any number."""
         return self.stage.appetite(now_ms) if isinstance(self.stage, Choosy) else None
 
+    def entrusted(self) -> asyncio.Future[None] | None:
+        """Give what is done once what the stage gave away is safe; None if it is."""
+        return self.stage.entrusted() if isinstance(self.stage, Entrusting) else None
+
     def listen(self, now_s: float) -> None:
         """Tell the stage whether the partition is silent, or merely not to be heard."""
         if isinstance(self.stage, Attentive):
             self.stage.listen(is_sure=self.end_offset <= self.next_offset and now_s - self.heard_s <= SURE_S)
+
+    def beaten(self) -> None:
+        """Note, after a beat, whether the state is to be written down though nothing was sent."""
+        if isinstance(self.stage, Restless) and self.stage.moved():
+            self.changed = True
 
     def taken(self, chunk: Chunk, now_s: float) -> None:
         """Note that `chunk` is being counted in."""

@@ -74,7 +74,10 @@ async def play(service: Service, simulator: Simulator, clock: DemoClock, console
         if time.monotonic() >= rubbish_s:  # so that the dead letters are not empty either
             sent.append(Outgoing(stream_topic("calls"), _RUBBISH[serial % len(_RUBBISH)]))
             rubbish_s, serial = rubbish_s + _RUBBISH_EVERY_S, serial + 1
-        await service.host.publish(*sent)
+        try:
+            await service.host.publish(*sent)
+        except RuntimeError:  # Kafka is no longer connected: the service is ending, and so is the play
+            return
         _sign_of_life(service, console, clock)
         await asyncio.sleep(_STEP_S)
 

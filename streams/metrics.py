@@ -14,9 +14,9 @@ from typing import Generic, TypeVar
 import prometheus_client
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
 
-from alerts.dispatch import Outcome
 from alerts.incidents import IncidentState
 from alerts.notices import NoticeState
+from alerts.outbox.item import Outcome
 from detectors.rules import Rule
 from detectors.vocabulary import STREAMS
 from streams.aims import TargetCollector
@@ -72,6 +72,12 @@ class Metrics:
         )
         self._notifications = counter(
             "tocsin_notifications_total", "Notifications sent.", channel=self._channels, result=tuple(Outcome)
+        )
+        self._outbox_waiting = gauge(
+            "tocsin_outbox_waiting", "Notifications that are neither delivered nor given up.", channel=self._channels
+        )
+        self._outbox_oldest = gauge(
+            "tocsin_outbox_oldest_seconds", "How long the oldest of them has waited.", channel=self._channels
         )
         self._incidents = gauge(
             "tocsin_incidents", "Incidents the desk knows.", level=INCIDENT_LEVELS, state=tuple(IncidentState)
@@ -134,6 +140,11 @@ class Metrics:
     def notified(self, channel: str, outcome: Outcome) -> None:
         """Count what came of one notification."""
         self._notifications.of(_declared(channel, self._channels), outcome).inc()
+
+    def set_outbox(self, channel: str, waiting: int, oldest_seconds: float) -> None:
+        """Show what waits for one channel of the settings."""
+        self._outbox_waiting.of(channel).set(waiting)
+        self._outbox_oldest.of(channel).set(oldest_seconds)
 
     def observe_delay(self, seconds: float) -> None:
         """Note how long after event time an alert was published. A clock that ran ahead counts as no delay."""

@@ -46,27 +46,29 @@ def add_orders(app: web.Application, ordered: Ordered) -> None:
     async def release(request: web.Request) -> web.Response:
         stream = (await _body(request)).get("stream")
         if not isinstance(stream, str):
-            return _refusal(HTTPStatus.BAD_REQUEST, "name a stream")
+            return refusal(HTTPStatus.BAD_REQUEST, "name a stream")
         return web.json_response({"stream": stream, "partitions": ordered.release(stream)})
 
     async def rules(_request: web.Request) -> web.Response:
         return web.json_response(ordered.rules_told())
 
-    app.router.add_post(RELOAD, _guarded(reload))
-    app.router.add_post(RELEASE, _guarded(release))
+    app.router.add_post(RELOAD, guarded(reload))
+    app.router.add_post(RELEASE, guarded(release))
     app.router.add_get(RULES, rules)
 
 
 _Handler = Callable[[web.Request], Awaitable[web.Response]]
 
 
-def _guarded(handler: _Handler) -> _Handler:
+def guarded(handler: _Handler) -> _Handler:
+    """Refuse, before `handler` sees it, what a page of another site may have sent."""
+
     async def guarded(request: web.Request) -> web.Response:
         origin = request.headers.get("Origin")
         if origin is not None and urlsplit(origin).hostname != host_name(request.headers.get("Host")):
-            return _refusal(HTTPStatus.FORBIDDEN, "orders of other sites are not taken")
+            return refusal(HTTPStatus.FORBIDDEN, "orders of other sites are not taken")
         if request.content_type != "application/json":
-            return _refusal(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "an order is JSON")
+            return refusal(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "an order is JSON")
         return await handler(request)
 
     return guarded
@@ -81,5 +83,6 @@ async def _body(request: web.Request) -> Mapping[str, Any]:
     return body if isinstance(body, dict) else {}
 
 
-def _refusal(status: HTTPStatus, why: str) -> web.Response:
+def refusal(status: HTTPStatus, why: str) -> web.Response:
+    """Say in one line why not."""
     return web.json_response({"error": why}, status=status)

@@ -155,10 +155,15 @@ class Overview:
                 "title": incident.title,
                 "summary": incident.record.summary,
                 "action": stage.desk.action_of(incident.record),
+                "owner": incident.acknowledged_by,
                 "since": format_time(incident.opened_ms),
                 "updated": format_time(incident.updated_ms),
                 "value": incident.value,
                 "threshold": incident.record.threshold,
+                "alerts": incident.firing,
+                "users": incident.users,
+                "unexplained": incident.is_unexplained,
+                "muted": incident.telling.muted if incident.is_firing else (),
             }
             for stage in self.desks
             for incident in stage.desk.incidents

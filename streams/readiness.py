@@ -15,11 +15,16 @@ UNSAVED_MAX_S = 60.0
 """A snapshot is written every two seconds, a large one less often."""
 
 
-def unready(*, is_ready: bool, held: Sequence[Progress], slow: Mapping[str, Sequence[int]]) -> list[str]:
-    """Give the reasons; none is readiness. `slow` are the partitions of each stream that the breaker holds back."""
+def unready(
+    *, is_ready: bool, held: Sequence[Progress], slow: Mapping[str, Sequence[int]], trouble: str | None = None
+) -> list[str]:
+    """Give the reasons; none is readiness. `slow` are the partitions of each stream that the breaker holds back.
+
+    `trouble` is the outbox's.
+    """
+    said = [] if trouble is None else [trouble]
     if not is_ready:
-        return ["the partitions of the consumer group are being taken up"]
-    said: list[str] = []
+        return ["the partitions of the consumer group are being taken up", *said]
     silent_s = max((one.silent_s for one in held), default=0.0)
     if silent_s > SILENT_MAX_S:
         said.append(f"no broker has answered for {silent_s:.0f} s")

@@ -4,29 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import random
-import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
+from aiokafka.errors import KafkaError
 from prometheus_client import CollectorRegistry
 
-from alerts.desk import Desk, Routing
-from alerts.dispatch import Dispatcher, Surroundings
+from alerts.commands import Command
+from alerts.desk import Desk
 from alerts.notices import NoticeChange
-from alerts.notifications import Notification, Sender
+from alerts.outbox.outbox import Outbox, Surroundings
+from alerts.placing import Places
 from alerts.records import AlertRecord
-from alerts.senders.alertmanager import AlertmanagerSender
-from alerts.senders.console import ConsoleSender
-from alerts.senders.poster import Reach
-from alerts.senders.webhook import WebhookSender
+from alerts.routing import Routing
+from alerts.silences import read_silence
+from alerts.site import Site as DeskSite
 from detectors.rules import Rule
 from streams.access import access_of
 from streams.breaker import BreakerLimits
+from streams.commandlog import add_commands
 from streams.desk_stage import DeskStage, Listener
 from streams.feed import Feed
 from streams.handling import HandlingCollector
@@ -34,17 +34,23 @@ from streams.host import Host
 from streams.hosting import HostSettings, Wiring
 from streams.judge_stage import JudgeStage
 from streams.metrics import Metrics
+from streams.note_stage import NoteStage
 from streams.orders import add_orders
 from streams.overview import Overview, Rates, SeriesLevels
+from streams.peoplefile import read_crew
+from streams.pulse import Pulse
 from streams.readiness import unready
 from streams.reloading import Reload, Reloader
-from streams.settings import AlertmanagerChannel, Settings, SettingsError, WebhookChannel, secret_of
+from streams.settings import Settings, SettingsError, secret_of
 from streams.site import SHIPPED, Site
 from streams.source_stage import Place, SourceStage, Ways
-from streams.stage import Stage
-from streams.topics import ALERTS, PARTIALS, Topic, plan, stream_topic
+from streams.stage import Outgoing, Stage
+from streams.state import state_folder
+from streams.topics import ALERTS, COMMANDS, NOTIFICATIONS, PARTIALS, Topic, notifications, plan, stream_topic
 from streams.version import VERSION
-from streams.web import Door, make_app, serve
+from streams.waysout import heartbeat_of, policies_of, senders_of
+from streams.web import Caller, Door, make_app, serve
+from streams.windowfile import windows_of
 
 _REFRESH_S = 1.0
 _SAY_AGAIN_S = 60.0
@@ -91,15 +97,24 @@ class Service:
         self.metrics.show_targets(lambda: self.rules)
         self.listeners = Listeners(Feed())
         self._zone = ZoneInfo(settings.zone)
+        self._crew = self._next_crew = read_crew(settings.people, settings.zone, settings.channels)
         self._routing = Routing(channels=tuple(settings.channels), receivers=settings.receivers)
+        self._desk_site = DeskSite(
+            windows=windows_of(settings.windows, self._zone),
+            english=self.site.english,
+            above=None if self.site.topology is None else Places(self.site.topology),
+        )
         try:
             self._desk()  # a rule that names a notice nobody wrote is told now, not with the first alert
         except ValueError as error:
             raise SettingsError(str(error)) from error
-        self._senders = {name: self._sender(name) for name in settings.channels}
+        self._senders = senders_of(settings, self._publish)
+        self._heartbeat = heartbeat_of(settings)
+        self._pulse = Pulse()
         token_file = settings.web.token_file
-        self._door = Door(secret_of(token_file) if token_file else None, settings.web.hosts)
-        self._dispatcher: Dispatcher | None = None
+        callers = [Caller(name, one.role, secret_of(one.token_file)) for name, one in settings.web.operators.items()]
+        self._door = Door(secret_of(token_file) if token_file else None, settings.web.hosts, tuple(callers))
+        self._outbox: Outbox | None = None
         self._reloader = Reloader(settings.rules, self, _wall_ms, site)
         self.host = Host(
             HostSettings(bootstrap=settings.broker, app_id=settings.group, access=self.access),
@@ -115,11 +130,13 @@ class Service:
     @property
     def topics(self) -> list[Topic]:
         """The topics this service needs."""
-        return plan(
+        ours = plan(
             self.streams,
             stream_partitions=self.settings.stream_partitions,
             judge_partitions=self.settings.judge_partitions,
         )
+        told = any(channel.type == "kafka" for channel in self.settings.channels.values())
+        return [*ours, notifications()] if told else ours
 
     async def run(self, on_ready: Callable[[], None]) -> None:
         """Serve until `stop`; call `on_ready` once all partitions first assigned are running.
@@ -130,15 +147,22 @@ class Service:
         self._on_ready = on_ready
         app = make_app(self.overview, self.metrics.registry, self.listeners.feed, self, self._door)
         add_orders(app, self)
+        add_commands(app, self, self._clock)
         server = await serve(app, self.settings.web.host, self.settings.web.port)
         self.url = f"http://{self.settings.web.host}:{server.port}"
-        surroundings = Surroundings(now_ms=_wall_ms, chance=random.Random())
-        self._dispatcher = Dispatcher(self._senders, self.metrics, surroundings)
+        around = Surroundings(now_ms=_wall_ms, folder=state_folder(self.settings.state_dir), name=self.settings.group)
+        self._outbox = Outbox(self._senders, policies_of(self.settings, self._senders), self.metrics, around)
+        beats = [self._every(_REFRESH_S, self._refresh), self._every(_SAY_AGAIN_S, self._say_again)]
+        if self._heartbeat is not None:
+            beats.append(self._every(self.settings.heartbeat.every / 1000, self._beat_heart))
+        await self._outbox.open(self.host.fail)
         try:
-            async with _beside(self._every(_REFRESH_S, self._refresh), self._every(_SAY_AGAIN_S, self._say_again)):
+            async with _beside(*beats):
                 await self.host.run()
         finally:
-            await self._dispatcher.close(_SEND_GRACE_S)
+            await self._outbox.close(_SEND_GRACE_S)
+            if self._heartbeat is not None:
+                await self._heartbeat.close()
             await server.stop()
 
     def stop(self) -> None:
@@ -147,7 +171,12 @@ class Service:
 
     def reasons(self) -> list[str]:
         """Say why the service is not ready."""
-        return unready(is_ready=self.host.ready, held=self.host.progress(), slow=self.overview.breakers())
+        return unready(
+            is_ready=self.host.ready,
+            held=self.host.progress(),
+            slow=self.overview.breakers(),
+            trouble=None if self._outbox is None else self._outbox.trouble,
+        )
 
     # Rules, while running.
 
@@ -165,14 +194,16 @@ class Service:
             if stream not in self.streams
         ]
         try:
+            self._next_crew = read_crew(self.settings.people, self.settings.zone, self.settings.channels)
             self._desk(rules)
         except ValueError as error:
-            said.append(str(error))
+            said += str(error).splitlines()
         return said
 
     def take_rules(self, rules: Sequence[Rule]) -> None:
         """Work by these rules from now on. Every stage takes them at once: no record comes in between."""
         self.rules = rules
+        self._crew = self._next_crew
         self.overview.take_rules(rules)
         self.overview.take_desk(self._desk)
 
@@ -188,6 +219,40 @@ class Service:
             "waiting": sorted(self.overview.waiting()),
             "last_reload": None if last is None else last.as_data(),
         }
+
+    # Commands of people.
+
+    async def enter(self, command: Command) -> None:
+        """Put a command into the desk's log, wherever the desk is; raise aiokafka's `KafkaError` if it is not safe."""
+        await self.host.publish(Outgoing(COMMANDS, command.encode(), command.command.encode()))
+
+    def outcome(self, command: str) -> str | None:
+        """Say what came of a command, if the desk is here and knows it."""
+        return next((told for stage in self.overview.desks if (told := stage.desk.outcome(command))), None)
+
+    def incident(self, incident: str) -> Mapping[str, Any] | None:
+        """Tell all of an incident, if the desk is here and keeps it."""
+        for stage in self.overview.desks:
+            known = stage.desk.incidents.get(incident)
+            if known is not None:
+                followed = stage.desk.callout.escalations.get(incident)
+                return {**known.as_data(), "escalation": None if followed is None else followed.as_data()}
+        return None
+
+    def silences(self) -> list[dict[str, Any]]:
+        """List the silences that hold or will, if the desk is here, the next to end first."""
+        known = [each for stage in self.overview.desks for each in stage.desk.silences.all()]
+        return [each.as_data() for each in known if each.ends_ms > self._clock()]
+
+    def preview(self, asked: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """Say what a silence would hide of what fires now, worst first. Raise SilenceError if it cannot be read."""
+        now_ms = self._clock()
+        silence = read_silence("preview", "preview", asked, now_ms)
+        return [
+            {"incident": incident.id, "rule": incident.rule, "level": incident.level, "hidden": len(hidden)}
+            for stage in self.overview.desks
+            for incident, hidden in stage.desk.preview(silence, now_ms)
+        ]
 
     def release(self, stream: str) -> int:
         """Read partitions of a stream on at full speed though next to nothing is usable; return how many."""
@@ -215,36 +280,43 @@ class Service:
             return self.overview.keep(PARTIALS, partition, stage)
 
         def desk(partition: int, partitions: int) -> Stage:  # noqa: ARG001  the topic has one partition
-            return self.overview.keep(ALERTS, partition, DeskStage(self._desk(), self._offer, self.listeners))
+            assert self._outbox is not None
+            return self.overview.keep(COMMANDS, partition, DeskStage(self._desk(), self._outbox, self.listeners))
 
-        return [*map(source, self.streams), Wiring(PARTIALS, judge), Wiring(ALERTS, desk)]
+        def note(partition: int, partitions: int) -> Stage:  # noqa: ARG001  it keeps nothing
+            return NoteStage()
+
+        return [*map(source, self.streams), Wiring(PARTIALS, judge), Wiring(ALERTS, note), Wiring(COMMANDS, desk)]
 
     def _desk(self, rules: Sequence[Rule] | None = None) -> Desk:
-        return Desk(self.rules if rules is None else rules, self._zone, self._routing, english=self.site.english)
+        chosen = self.rules if rules is None else rules
+        site = replace(self._desk_site, crew=self._crew)
+        return Desk(chosen, self._zone, self._routing, site=site)
 
-    def _offer(self, notification: Notification) -> bool:
-        assert self._dispatcher is not None
-        return self._dispatcher.offer(notification)
-
-    def _sender(self, name: str) -> Sender:
-        channel = self.settings.channels[name]
+    async def _publish(self, value: bytes, key: bytes) -> bool:
         try:
-            if isinstance(channel, WebhookChannel):
-                secret = secret_of(channel.secret_file) if channel.secret_file else ""
-                return WebhookSender(channel.url, now_ms=_wall_ms, secret=secret, reach=Reach(private=channel.private))
-            if isinstance(channel, AlertmanagerChannel):
-                return AlertmanagerSender(channel.url, now_ms=_wall_ms)
-        except ValueError as error:
-            raise SettingsError(f"channels.{name}: {error}") from error
-        return ConsoleSender(_say, self._zone, languages=(self.settings.lang,), colour=sys.stderr.isatty())
+            await self.host.publish(Outgoing(NOTIFICATIONS, value, key))
+        except (KafkaError, RuntimeError):  # RuntimeError: Kafka is not, or no longer, connected
+            return False
+        return True
 
     async def _refresh(self) -> None:
         self.overview.refresh(self.metrics)
+        assert self._outbox is not None
+        now_ms = _wall_ms()
+        for channel, waiting in self._outbox.waiting().items():
+            oldest_ms = now_ms if waiting.oldest_ms is None else waiting.oldest_ms
+            self.metrics.set_outbox(channel, waiting.count, max(now_ms - oldest_ms, 0) / 1000)
 
     async def _say_again(self) -> None:
-        assert self._dispatcher is not None
+        assert self._outbox is not None
         for stage in self.overview.desks:
-            await self._dispatcher.refresh(stage.desk.firing)
+            await self._outbox.refresh(stage.desk.firing)
+
+    async def _beat_heart(self) -> None:
+        assert self._heartbeat is not None
+        if self._pulse.beats(self.host.progress(), self.reasons()):
+            await self._heartbeat.send()
 
     async def _every(self, seconds: float, act: Callable[[], Awaitable[None]]) -> None:
         try:
@@ -265,10 +337,6 @@ async def _beside(*work: Coroutine[object, object, None]) -> AsyncIterator[None]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def _say(line: str) -> None:
-    sys.stderr.write(line + "\n")
 
 
 def _wall_ms() -> int:

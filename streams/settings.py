@@ -1,27 +1,30 @@
 """Settings: a YAML file, the environment over it (`TOCSIN_WEB__PORT=8020`), the command line over both.
 
-`streams.settingsfile` reads them. Secrets are not settings: they lie in files of their own, and settings name the file.
+`streams.settingsfile` reads them. Secrets never stand in the file: they lie in files of their own, and settings name
+those; what lets us in to a channel may also come from the environment.
 """
 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, SecretStr
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from detectors.declaring import read_streams
-from detectors.durations import parse_duration
 from detectors.hours import Almanac
-from detectors.places import Place, Problem, describe, quoted
+from detectors.places import Place, Problem, quoted
 from detectors.vocabulary import Stream
 from streams.calendars import OFFICIAL, almanac_of
+from streams.channelsettings import AnyChannel, ConsoleChannel
 from streams.security import Security
+from streams.spans import Span
 
 SHIPPED_RULES = Path(__file__).resolve().parent.parent / "rules"
 _PORT_MAX = 65_535
@@ -64,12 +67,6 @@ def _names(value: object) -> object:
     return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
 
 
-def _span_ms(value: object) -> object:
-    if not isinstance(value, str):
-        raise ValueError(f"must be a duration with its unit, as in 10s, not {describe(value)}")  # noqa: TRY004
-    return parse_duration(value)
-
-
 class WrongPartError(ValueError):
     """A part of the settings that is read by its own reader, and all that is wrong with it, by paths within it."""
 
@@ -94,6 +91,12 @@ def _known_zone(name: str) -> str:
     return name
 
 
+def _channel_name(name: str) -> str:
+    if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,31}", name):
+        raise ValueError(f"{quoted(name)}: a channel's name is a label: small letters, digits, - and _, 32 at most")
+    return name
+
+
 def _day(value: object) -> object:
     try:
         return date.fromisoformat(value) if isinstance(value, str) and value != OFFICIAL else value
@@ -101,8 +104,7 @@ def _day(value: object) -> object:
         raise ValueError(f"{quoted(str(value))} is no date, as in 2026-10-01, nor china") from None
 
 
-Span = Annotated[int, BeforeValidator(_span_ms), Field(ge=0)]
-"""A duration as in rule files, in milliseconds."""
+ChannelName = Annotated[str, AfterValidator(_channel_name)]
 
 Holiday = Annotated[date | Literal["china"], BeforeValidator(_day)]
 """A day, or the word for all official days off."""
@@ -112,12 +114,20 @@ class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class Operator(_Part):
+    """Somebody who gives commands: known by a token of their own."""
+
+    token_file: Path
+    role: Literal["viewer", "operator", "approver"] = "operator"  # approver: customer notices too
+
+
 class Web(_Part):
     """Where the page, the metrics and the API are served."""
 
     host: str = "127.0.0.1"
     port: int = Field(default=8010, ge=0, le=_PORT_MAX)  # 0 takes a free one
     token_file: Path | None = None  # asked for where the address is open to other machines
+    operators: Mapping[str, Operator] = {}  # who may give commands; none named: whoever has the token, by any name
     hosts: tuple[str, ...] = ()  # names under which the page may be asked for besides loopback
 
 
@@ -128,34 +138,13 @@ class Breaker(_Part):
     events: int = Field(default=1_000, ge=1)
 
 
-class ConsoleChannel(_Part):
-    """Lines on standard error."""
+class Heartbeat(_Part):
+    """An alert that always fires, posted to somebody outside who raises an alarm once it stops."""
 
-    type: Literal["console"]
-
-
-class WebhookChannel(_Part):
-    """Posts in the form of Alertmanager's webhook, signed where there is a secret."""
-
-    type: Literal["webhook"]
-    url: str
-    secret_file: Path | None = None
-    private: bool = False  # whether the address may lie in the site's own network
-
-
-class AlertmanagerChannel(_Part):
-    """Posts to a running Alertmanager and keeps its alerts alive."""
-
-    type: Literal["alertmanager"]
-    url: str
-
-
-CHANNELS: Mapping[str, type[_Part]] = {
-    "console": ConsoleChannel,
-    "webhook": WebhookChannel,
-    "alertmanager": AlertmanagerChannel,
-}
-Channel = Annotated[ConsoleChannel | WebhookChannel | AlertmanagerChannel, Field(discriminator="type")]
+    url: SecretStr | None = None  # mostly a secret: whoever knows it can keep the alarm quiet
+    url_file: Path | None = None
+    every: Span = 60_000
+    private: bool = False
 
 
 class Settings(BaseSettings):
@@ -191,8 +180,12 @@ class Settings(BaseSettings):
     holidays: Annotated[tuple[Holiday, ...], BeforeValidator(_names), NoDecode] = ("china",)
     lang: Literal["zh", "en"] = "zh"
     web: Web = Web()
-    channels: Mapping[str, Channel] = {"console": ConsoleChannel(type="console")}
+    people: Path | None = None  # ladders, roles, rotas, who hears by what
+    channels: Mapping[ChannelName, AnyChannel] = {"console": ConsoleChannel(type="console")}
+    windows: Path | None = None  # maintenance windows, in a file of their own
     receivers: Mapping[str, tuple[str, ...]] = {}  # receiver of a rule's `notify` → channels; not named: all
+    state_dir: Path | None = None  # of the outbox; not named: STATE_DIRECTORY, or ~/.local/state/tocsin
+    heartbeat: Heartbeat = Heartbeat()
 
     @property
     def almanac(self) -> Almanac:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
@@ -78,8 +79,24 @@ class Attentive(Protocol):
 
 
 @runtime_checkable
+class Restless(Protocol):
+    """A stage whose state may change by time alone, without a record that leaves it."""
+
+    def moved(self) -> bool:
+        """Say whether a beat has changed the state since this was last asked."""
+
+
+@runtime_checkable
 class Choosy(Protocol):
     """A stage that does not always take all there is: what it leaves stays in the log and is read again later."""
 
     def appetite(self, now_ms: int) -> int | None:
         """Say how many records it will take now: None is any number, 0 none."""
+
+
+@runtime_checkable
+class Entrusting(Protocol):
+    """A stage that gives others what follows from its records: they must have it safe before its state is saved."""
+
+    def entrusted(self) -> asyncio.Future[None] | None:
+        """Give what is done once all that was given away so far is safe; None if it is."""

@@ -19,10 +19,13 @@ if TYPE_CHECKING:
 PREFIX = "tocsin"
 PARTIALS = f"{PREFIX}.partials"
 ALERTS = f"{PREFIX}.alerts"
+COMMANDS = f"{PREFIX}.commands"
+AUDIT = f"{PREFIX}.audit"
 DEADLETTERS = f"{PREFIX}.deadletters"
 LATE_EVENTS = f"{PREFIX}.late"
 SNAPSHOTS = f"{PREFIX}.snapshots"
 NOTICES = f"{PREFIX}.notices"
+NOTIFICATIONS = f"{PREFIX}.notifications"
 RETRIES = f"{PREFIX}.retries"
 
 _DAY_MS = 86_400_000
@@ -65,6 +68,11 @@ def retries() -> Topic:
     return Topic(RETRIES, 1, {"retention.ms": str(30 * _DAY_MS)})
 
 
+def notifications() -> Topic:
+    """The topic of what people are told: there where a channel writes to it."""
+    return Topic(NOTIFICATIONS, 1, {"retention.ms": str(30 * _DAY_MS)})
+
+
 def plan(streams: Iterable[str], *, stream_partitions: int, judge_partitions: int) -> list[Topic]:
     """List all our topics for these streams.
 
@@ -83,6 +91,8 @@ def plan(streams: Iterable[str], *, stream_partitions: int, judge_partitions: in
         *(Topic(stream_topic(stream), stream_partitions) for stream in streams),
         Topic(PARTIALS, judge_partitions, {"retention.ms": str(2 * _DAY_MS)}, exact=True),
         Topic(ALERTS, 1, kept_for_days, exact=True),
+        Topic(COMMANDS, 1, kept_for_days, exact=True),
+        Topic(AUDIT, 1, {"retention.ms": "-1"}, exact=True),  # who did what: for ever
         Topic(DEADLETTERS, 1, kept_for_days),
         Topic(LATE_EVENTS, 1, kept_for_days),
         Topic(NOTICES, 1, kept_for_days, exact=True),

@@ -21,10 +21,15 @@ class IncidentRow(TypedDict):
     title: Texts
     summary: Texts
     action: Texts
+    owner: str  # who has taken it on; nobody: empty
     since: str
     updated: str
     value: float | None
     threshold: float | None
+    alerts: int  # that fire now, told as this one
+    users: float | None  # affected at most
+    unexplained: bool  # raised one colour, for nothing explains it
+    muted: Sequence[str]  # why nobody is told of it now
 
 
 class NoticeRow(TypedDict):

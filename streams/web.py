@@ -52,6 +52,15 @@ class ExposedError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Caller:
+    """An operator, known by a token: what the audit calls them, and what they may do."""
+
+    name: str
+    role: str
+    token: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Door:
     """Who may come in: anybody on this machine, and with a token from anywhere.
 
@@ -61,6 +70,7 @@ class Door:
 
     token: str | None = field(default=None, repr=False)
     hosts: tuple[str, ...] = ()
+    operators: tuple[Caller, ...] = ()
 
     def admits_bind(self, host: str) -> bool:
         """Say whether the page may listen on this address."""
@@ -82,8 +92,17 @@ class Door:
 
     def admits_token(self, header: str | None) -> bool:
         """Say whether an `Authorization` header carries the token, where one is asked for."""
-        given = (header or "").encode("utf-8", "surrogateescape")
-        return self.token is None or hmac.compare_digest(given, f"Bearer {self.token}".encode())
+        return self.token is None or _carries(header, self.token) or self.caller(header) is not None
+
+    def caller(self, header: str | None) -> Caller | None:
+        """Find the operator whose token an `Authorization` header carries."""
+        found = [each for each in self.operators if _carries(header, each.token)]  # all are compared, in any case
+        return found[0] if found else None
+
+
+def _carries(header: str | None, token: str) -> bool:
+    given = (header or "").encode("utf-8", "surrogateescape")
+    return hmac.compare_digest(given, f"Bearer {token}".encode())
 
 
 def host_name(header: str | None) -> str | None:

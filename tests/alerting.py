@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
-from alerts.dispatch import Outcome
+from alerts.commands import note_of
 from alerts.notifications import Delivery, Notification, Reason, Result
+from alerts.outbox.item import Outcome
 from alerts.records import AlertRecord, alert_record
 from detectors.rules import Kind, Measure, Rule
 from detectors.transition import Key, Transition
@@ -68,6 +70,11 @@ def history(levels: Sequence[str], *, region: str = "长沙", started_ms: int = 
     ]
 
 
+def entry(told: AlertRecord, at_ms: int | None = None) -> bytes:
+    """Write a record as it lies in the desk's log, accepted at a time: by default that of the record."""
+    return note_of(told, told.time_ms if at_ms is None else at_ms).encode()
+
+
 def notification(
     told: AlertRecord | None = None, *, channel: str = "hook", reason: Reason = Reason.RAISED
 ) -> Notification:
@@ -99,3 +106,26 @@ class Tally:
 
     def notified(self, channel: str, outcome: Outcome) -> None:
         self.told.append((channel, outcome.value))
+
+
+@dataclass
+class Roomy:
+    """Takes whatever a desk offers, as an outbox would, and knows a repeat; `promise` is when it is safe."""
+
+    offered: list[Notification] = field(default_factory=list)
+    has_room: bool = True
+    promise: asyncio.Future[None] | None = None
+
+    def offer(self, notification: Notification) -> None:
+        if notification.idempotency_key not in {each.idempotency_key for each in self.offered}:
+            self.offered.append(notification)
+
+    def safe(self) -> asyncio.Future[None] | None:
+        return self.promise
+
+
+async def until(holds: Callable[[], object]) -> None:
+    """Let others work until it holds; a test that waits for ever is ended by whoever runs it."""
+    async with asyncio.timeout(60):
+        while not holds():  # noqa: ASYNC110  nothing tells it
+            await asyncio.sleep(0.005)

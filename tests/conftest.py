@@ -68,6 +68,15 @@ def _fail_skipped(report: pytest.TestReport | pytest.CollectReport, what: str) -
     report.longrepr = f"{what} was skipped, which CI does not allow: {why}"
 
 
+@pytest.fixture(scope="session", autouse=True)
+def state_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep what workers under test keep for a restart out of the user's own folder."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+        patch.delenv("STATE_DIRECTORY", raising=False)
+        yield
+
+
 @pytest.fixture
 def golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
     """Compare text with a file under tests/data: `golden("alerts/raised.json", text)`."""

@@ -94,6 +94,10 @@ def incident(level: str, zh: str, en: str, region: str, minutes: float, **change
         "updated": rfc3339(NOW),
         "value": 12_600.0,
         "threshold": 10_000.0,
+        "alerts": 1,
+        "users": None,
+        "unexplained": False,
+        "muted": [],
     }
     return row | changes  # type: ignore[return-value]
 

@@ -13,12 +13,14 @@ from urllib.parse import urlsplit
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.resolver import ThreadedResolver
+from yarl import URL
 
 from alerts.notifications import Delivery, Result
 
 CONNECT_TIMEOUT_S = 5.0
 TOTAL_TIMEOUT_S = 10.0
 RETRY_AFTER_MS_MAX = 3_600_000
+ANSWER_LEN_MAX = 65_536
 
 _RETRYABLE_STATUSES = {408: Result.TIMEOUT, 425: Result.THROTTLED, 429: Result.THROTTLED}
 _REDIRECTS = range(300, 400)
@@ -56,18 +58,39 @@ class Poster:
 
     async def post(self, body: bytes, headers: Mapping[str, str] = _NO_HEADERS) -> Delivery:
         """Post once and say what came of it. The status tells; the body is neither waited for, kept nor shown."""
+        return (await self._exchange(body, headers, "", answer_len_max=0))[0]
+
+    async def ask(
+        self, body: bytes, query: str = "", headers: Mapping[str, str] = _NO_HEADERS
+    ) -> tuple[Delivery, bytes]:
+        """Post once to the address with `query` (encoded) and wait for the answer too: up to `ANSWER_LEN_MAX` bytes.
+
+        Some receivers say "no" in the body of a success. One that says more than they ever do is not them:
+        unavailable.
+        """
+        return await self._exchange(body, headers, query, answer_len_max=ANSWER_LEN_MAX)
+
+    async def _exchange(
+        self, body: bytes, headers: Mapping[str, str], query: str, *, answer_len_max: int
+    ) -> tuple[Delivery, bytes]:
         try:
             async with self._opened().post(
-                self._url,
+                URL(self._url + query, encoded=True),  # as it is: encoded a second time, a signature no longer matches
                 data=body,
                 headers={"Content-Type": "application/json", **headers},
                 allow_redirects=False,
             ) as response:
-                return self._judge(response.status, response.headers.get("Retry-After"))
+                answer = b""
+                if answer_len_max and response.status in _SUCCESSES:
+                    async for piece in response.content.iter_chunked(answer_len_max):
+                        answer += piece
+                        if len(answer) > answer_len_max:
+                            return Delivery(Result.UNAVAILABLE), b""
+                return self._judge(response.status, response.headers.get("Retry-After")), answer
         except TimeoutError:
-            return Delivery(Result.TIMEOUT)
+            return Delivery(Result.TIMEOUT), b""
         except (aiohttp.ClientError, OSError):
-            return Delivery(Result.UNREACHABLE)
+            return Delivery(Result.UNREACHABLE), b""
 
     async def close(self) -> None:
         """Close the connections; a later post opens new ones."""
@@ -94,11 +117,11 @@ class Poster:
         if status in _SUCCESSES:
             return Delivery(Result.DELIVERED)
         if status in _REDIRECTS:
-            return Delivery(Result.REDIRECTED)
+            return Delivery(Result.REDIRECTED, code=status)
         wait_ms = None if retry_after is None else parse_retry_after(retry_after, self._now_ms())
         if status in _SERVER_ERRORS:
-            return Delivery(Result.UNAVAILABLE, wait_ms)
-        return Delivery(_RETRYABLE_STATUSES.get(status, Result.REFUSED), wait_ms)
+            return Delivery(Result.UNAVAILABLE, wait_ms, status)
+        return Delivery(_RETRYABLE_STATUSES.get(status, Result.REFUSED), wait_ms, status)
 
 
 def parse_retry_after(text: str, now_ms: int) -> int | None:

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 from collections.abc import Callable
 from typing import Any
 
 import msgspec
 
-from alerts.notifications import Delivery, Notification
+from alerts.notifications import Delivery, Notification, Reason, Result
 from alerts.senders.labels import labels, reading
 from alerts.senders.poster import Poster, Reach
-
-SIGNATURE_HEADER = "X-Tocsin-Signature"
-TIMESTAMP_HEADER = "X-Tocsin-Timestamp"
+from alerts.senders.signing import signed
 
 _NO_END = "0001-01-01T00:00:00Z"  # how Alertmanager writes that an alert has not ended
 
@@ -33,26 +29,14 @@ class WebhookSender:
 
     async def send(self, notification: Notification) -> Delivery:
         """Post it once."""
+        if notification.reason is Reason.ENDING:
+            return Delivery(Result.DELIVERED)  # for people: the incident is silenced, and does not fire
         body = msgspec.json.encode(payload(notification))
-        timestamp = str(self._now_ms() // 1000)
-        headers = {"Idempotency-Key": notification.idempotency_key, TIMESTAMP_HEADER: timestamp}
-        if self._secret:
-            headers[SIGNATURE_HEADER] = sign(self._secret, timestamp, body)
-        return await self._poster.post(body, headers)
+        return await self._poster.post(body, signed(self._secret, self._now_ms(), body, notification.idempotency_key))
 
     async def close(self) -> None:
         """Close the connections."""
         await self._poster.close()
-
-
-def sign(secret: bytes, timestamp: str, body: bytes) -> str:
-    """Sign a body as sent at `timestamp` (Unix seconds, as in its header).
-
-    >>> sign(b"key", "1772356830", b"{}")[:23]
-    'sha256=d7d2b58e73c86461'
-    """
-    signature = hmac.new(secret, timestamp.encode() + b"." + body, hashlib.sha256)
-    return "sha256=" + signature.hexdigest()
 
 
 def payload(notification: Notification) -> dict[str, Any]:
@@ -65,7 +49,7 @@ def payload(notification: Notification) -> dict[str, Any]:
     alert = {
         "status": status,
         "labels": named,
-        "annotations": told,
+        "annotations": told | ({"instead_of": notification.instead_of} if notification.instead_of else {}),
         "startsAt": record.started,
         "endsAt": record.time if resolved else _NO_END,
         "generatorURL": "",

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import sys
 import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import click
@@ -54,9 +56,9 @@ def command(
     from streams.scenarios import SPEED
 
     scenario = _scenario(context, name)
-    with ending(context, "tocsin demo"), EmbeddedBroker() as broker:
+    with ending(context, "tocsin demo"), EmbeddedBroker() as broker, TemporaryDirectory() as folder:
         clock = _clock(speed or SPEED)
-        service = _service(broker.bootstrap, clock, _free(port))
+        service = _service(broker.bootstrap, clock, _free(port), Path(folder))
         for topic in service.topics:
             broker.create(topic.name, topic.partitions)
         console = _console("en" if (lang or _locale_language()) == "en" else "zh", quiet=quiet)
@@ -110,7 +112,7 @@ def _clock(speed: float) -> DemoClock:
     return DemoClock(working_morning_ms(time.time_ns() // 1_000_000), speed)
 
 
-def _service(bootstrap: str, clock: DemoClock, port: int) -> Service:
+def _service(bootstrap: str, clock: DemoClock, port: int, folder: Path) -> Service:
     from streams import province
     from streams.settings import SHIPPED_RULES, Settings, Web
     from streams.site import site_of
@@ -125,6 +127,7 @@ def _service(bootstrap: str, clock: DemoClock, port: int) -> Service:
             "judge_partitions": PARTITIONS,
             "web": Web(port=port),
             "channels": {},
+            "state_dir": folder,
         }
     )
     return joined(settings, clock=clock, site=site_of({}, province.places(province.build()), almanac=settings.almanac))

@@ -56,6 +56,10 @@ const WORDS = {
   incidents_none: ["事件会出现在这里：最严重的在最上面。", "Incidents appear here, the worst on top."],
   notices_none: ["橙色和红色事件的通知草稿会出现在这里。", "Drafts for orange and red incidents appear here."],
   changes_none: ["等待第一次级别变化。", "Waiting for the first change of level."],
+  users: ["影响用户最多", "users at most"],
+  alerts: ["告警数", "alerts"],
+  unexplained_note: ["原因不明，已提升一级", "nothing explains it: raised one level"],
+  muted_note: ["暂不通知：", "nobody is told now:"],
   blind_note: ["数据源听不到，级别为最后已知", "source not heard; the level is the last known"],
 };
 

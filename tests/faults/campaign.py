@@ -80,8 +80,8 @@ class Campaign:
             yield from self.rng.sample(names, len(names))
 
     def settle(self, progress: Progress) -> None:
-        """Wait until every step of the way has counted in what the one before gave."""
-        for topics in STEPS:
+        """Wait until every step of the way has counted in what the one before gave; twice, since time goes on too."""
+        for topics in (*STEPS, *STEPS):
             what = f"{', '.join(topics)} counted in"
             self.crew.wait_until(progress.caught_up(*topics), what=what, timeout_s=_RECOVER_TIMEOUT_S)
 

@@ -7,7 +7,7 @@ from contextlib import suppress
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
-from streams.topics import ALERTS, PARTIALS, stream_topic
+from streams.topics import ALERTS, COMMANDS, PARTIALS, stream_topic
 from tests.faults.traffic import STREAMS
 
 Ends = dict[tuple[str, int], int]
@@ -63,5 +63,5 @@ class Progress:
         return ask
 
 
-STEPS = (tuple(stream_topic(stream) for stream in STREAMS), (PARTIALS,), (ALERTS,))
+STEPS = (tuple(stream_topic(stream) for stream in STREAMS), (PARTIALS,), (ALERTS,), (COMMANDS,))
 """The topics of each step of the way: what one has counted in, the next finds in its log."""

@@ -176,3 +176,12 @@ def test_the_image_holds_what_the_wheel_holds() -> None:
     ignored = (ROOT / ".dockerignore").read_text().splitlines()
     assert {line.removeprefix("!") for line in ignored if line.startswith("!")} == names
     assert names >= {"app.py", "streams", "detectors", "alerts", "dashboards", "rules", "pyproject.toml"}
+
+
+def test_the_outbox_has_a_place_that_outlives_the_container() -> None:
+    image = (ROOT / "Dockerfile").read_text()
+    (folder,) = re.findall(r"STATE_DIRECTORY=(\S+)", image)
+    assert ["outbox", folder] in [mount[:2] for mount in mounts(SERVICES["worker"])]
+    user = SERVICES["worker"]["user"].partition(":")[0]
+    assert f"-o {user} -g {user} {folder}" in image, "a volume takes over who owns the folder"
+    assert "outbox" in COMPOSE["volumes"]

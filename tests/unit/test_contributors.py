@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from alerts.desk import Desk, Routing
+from alerts.desk import Desk
 from alerts.records import alert_record, decode, encode
+from alerts.routing import Routing
 from detectors import contributors
 from detectors.judge import Judge
 from detectors.monitor import Monitor

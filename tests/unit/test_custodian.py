@@ -104,6 +104,29 @@ async def test_without_a_snapshot_the_log_is_read_from_its_start() -> None:
     assert (keeper.tally.rebuilds, keeper.tally.restores, keeper.tally.missing) == (1, 0, 0)
 
 
+async def test_a_state_that_time_alone_has_changed_is_written_down() -> None:
+    class Waking(CountingStage):
+        rung = False
+
+        def beat(self, now_ms: int) -> list[Outgoing]:  # noqa: ARG002
+            self.rung = True
+            return []
+
+        def moved(self) -> bool:
+            return self.rung
+
+    kafka = Kafka(end=0)
+    anything = cast("Any", kafka)
+    wiring = Wiring(PLACE.topic, lambda partition, partitions: Waking("said", partition, partitions))
+    keeper = Custodian([wiring], Links(anything, anything, anything), kafka, clock=lambda: 0)
+    await keeper.restore([PLACE])
+    await keeper.write_snapshots()
+    assert kafka.written == []
+    await keeper.beat()
+    await keeper.write_snapshots()
+    assert len(kafka.written) == 1
+
+
 async def test_state_and_offset_come_back_together() -> None:
     kafka = Kafka(end=9)
     keeper = await restored(kafka)
@@ -430,3 +453,60 @@ async def test_what_a_stage_leaves_is_read_again_later() -> None:
     await keeper.take(run(4, 20))
     assert (picky.count, picky.gaps, keeper.position(PLACE)) == (20, 0, 20)
     assert (keeper.tally.jumps, kafka.failed) == (0, [])
+
+
+@dataclass
+class Entrusting(CountingStage):
+    """A stage that gives away what follows, to somebody who keeps it when told to."""
+
+    promise: asyncio.Future[None] | None = None
+
+    def entrusted(self) -> asyncio.Future[None] | None:
+        return self.promise
+
+
+async def test_no_state_goes_past_what_others_do_not_have_safe_and_nobody_else_waits(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(custodian, "ENTRUSTED_WAIT_S", 0.01)
+    kafka = Kafka(end=9)
+    stage = Entrusting("said", 0, 1, promise=asyncio.get_running_loop().create_future())
+    other = Place("others", 0)
+    anything = cast("Any", kafka)
+    wirings = [Wiring(PLACE.topic, lambda *_: stage), Wiring(other.topic, lambda *_: CountingStage("said", 0, 1))]
+    keeper = Custodian(wirings, Links(anything, anything, anything), kafka, clock=lambda: 0)
+    await keeper.restore([PLACE, other])
+    await keeper.take(run(0, 5))
+    await keeper.take(Fetched(*other, 0, 3, run(0, 3).batches))
+    for _ in range(3):
+        await keeper.write_snapshots()
+    assert [(snapshot.place, snapshot.next_offset) for snapshot in kafka.written] == [(other, 3)]
+    (progress,) = [one for one in keeper.progress() if one.topic == PLACE.topic]
+    assert progress.unsaved_s > 0, "what is not saved is told"
+    assert progress.durable_offset is None
+    assert stage.promise is not None
+    stage.promise.set_result(None)
+    await keeper.write_snapshots()
+    assert [snapshot.next_offset for snapshot in kafka.written] == [3, 5]
+    stage.promise = None
+    await keeper.take(run(5, 9))
+    await keeper.let_go(1)
+    assert kafka.written[-1].next_offset == 9
+
+
+async def test_a_stage_that_wants_nothing_is_not_stuck() -> None:
+    kafka = Kafka(end=10)
+    picky = Picky("said", 0, 1, wants=0)
+    anything = cast("Any", kafka)
+    keeper = Custodian(
+        [Wiring(PLACE.topic, lambda *_: picky)], Links(anything, anything, anything), kafka, clock=lambda: 0
+    )
+    await keeper.restore([PLACE])
+    await keeper.take(run(0, 10))
+    (held,) = keeper._held.values()
+    held.moved_s -= 100
+    (before,) = keeper.signs()
+    await keeper.beat()
+    (after,) = keeper.signs()
+    assert after.lag == 10
+    assert after.moved_s - before.moved_s > 99

@@ -7,11 +7,12 @@ from dataclasses import replace
 import msgspec
 import pytest
 
-from alerts.desk import Desk, Effect, Routing
+from alerts.desk import Desk, Effect
 from alerts.incidents import IncidentChange
 from alerts.notices import NoticeChange
 from alerts.notifications import Notification
 from alerts.records import AlertRecord, alert_record
+from alerts.routing import Routing
 from detectors.rules import LEVEL_CODE, Rule
 from detectors.transition import Transition
 from tests.alerting import CHINA, START_MS, SURGE, history

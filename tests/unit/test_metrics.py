@@ -14,9 +14,10 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
 from prometheus_client.parser import text_string_to_metric_families
 
-from alerts.dispatch import DispatchMetrics, Outcome
 from alerts.incidents import IncidentState
 from alerts.notices import NoticeState
+from alerts.outbox.item import Outcome
+from alerts.outbox.outbox import OutboxMetrics
 from detectors.vocabulary import STREAMS
 from streams.faults import Reason
 from streams.metrics import INCIDENT_LEVELS, RESULTS, Metrics
@@ -32,6 +33,8 @@ CONTRACT = {
     "tocsin_level": {"rule", "series"},
     "tocsin_incidents": {"level", "state"},
     "tocsin_notifications_total": {"channel", "result"},
+    "tocsin_outbox_waiting": {"channel"},
+    "tocsin_outbox_oldest_seconds": {"channel"},
     "tocsin_notices": {"state"},
     "tocsin_detection_delay_seconds_count": set(),
     "tocsin_watermark_lag_seconds": {"stream"},
@@ -115,7 +118,7 @@ def test_a_refused_event_is_a_rejected_event(metrics: Metrics) -> None:
 def test_an_undeclared_stream_or_channel_makes_no_new_label(metrics: Metrics) -> None:
     before = len(generate_latest(metrics.registry).splitlines())
     metrics.count_refused("no-such-\ud800", "unknown-stream", 3)
-    counts: DispatchMetrics = metrics
+    counts: OutboxMetrics = metrics
     counts.notified("pigeon", Outcome.EXPIRED)
     assert len(generate_latest(metrics.registry).splitlines()) == before
     value = metrics.registry.get_sample_value

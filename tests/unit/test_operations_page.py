@@ -61,6 +61,7 @@ def test_the_unit_comes_back_and_is_shut_in() -> None:
     for name in ("NoNewPrivileges", "PrivateTmp", "DynamicUser"):
         assert told[name] == ["yes"]
     assert told["ProtectSystem"] == ["strict"]
+    assert told["StateDirectory"] == ["tocsin"], "the outbox needs a place"
     credential = told["LoadCredential"][0].partition(":")[0]
     assert told["Environment"] == [f"TOCSIN_SECURITY__PASSWORD_FILE=%d/{credential}"]
 
@@ -73,3 +74,14 @@ def test_the_secure_example_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyP
     Path("tocsin.yaml").write_text(block, encoding="utf-8")
     security = read_settings(Path("tocsin.yaml"), {}).security
     assert (security.protocol, security.mechanism, security.username) == ("sasl_tls", "SCRAM-SHA-512", "tocsin")
+
+
+def test_the_channels_of_the_example_are_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from streams.channelsettings import KINDS
+    from streams.settingsfile import read_settings
+
+    (block,) = re.findall(r"```\n(channels:.*?)```", PAGE, re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    Path("tocsin.yaml").write_text(block, encoding="utf-8")
+    channels = read_settings(Path("tocsin.yaml"), {}).channels
+    assert {channel.type for channel in channels.values()} == KINDS.keys() - {"console"}

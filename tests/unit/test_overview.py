@@ -9,15 +9,15 @@ from typing import Any
 import pytest
 from prometheus_client import CollectorRegistry
 
-from alerts.desk import Desk, Routing
-from alerts.records import encode
+from alerts.desk import Desk
+from alerts.routing import Routing
 from streams.desk_stage import DeskStage
 from streams.judge_stage import JudgeStage
 from streams.metrics import Metrics
 from streams.overview import Overview, Rates, SeriesLevels
 from streams.report import Report
 from streams.source_stage import Place, SourceStage, Ways
-from tests.alerting import CHINA, START_MS, SURGE, history
+from tests.alerting import CHINA, START_MS, SURGE, Roomy, entry, history
 from tests.staging import NOW_MS, call, chunk, rule
 from tests.unit.test_desk_stage import Ear
 
@@ -53,8 +53,8 @@ class Scene:
         return stage
 
     def desk(self) -> DeskStage:
-        stage = DeskStage(Desk(self.rules, CHINA, Routing(channels=())), lambda _: None, Ear())
-        self._keep("tocsin.alerts", 0, stage)
+        stage = DeskStage(Desk(self.rules, CHINA, Routing(channels=())), Roomy(), Ear())
+        self._keep("tocsin.commands", 0, stage)
         return stage
 
     def _keep(self, topic: str, partition: int, stage: Any) -> None:
@@ -92,7 +92,7 @@ def test_an_idle_partition_is_not_what_the_lag_is_about(idle: int) -> None:
 def test_what_goes_to_another_worker_is_no_longer_shown_here() -> None:
     scene = Scene(ways=Ways(1, 0, {"calls": 1 * S}))
     stage = scene.source()
-    scene.desk().feed(chunk(encode(history(["red"])[0])), START_MS)
+    scene.desk().feed(chunk(entry(history(["red"])[0])), START_MS)
     stage.feed(chunk(call("a", 0)), NOW_MS)
     for second in range(5):
         stage.beat(NOW_MS + second * S)
@@ -150,7 +150,7 @@ def test_incidents_and_notices_as_the_page_wants_them() -> None:
     scene = Scene()
     desk = scene.desk()
     yellow, red, green = history(["yellow", "red", "green"])
-    desk.feed(chunk(encode(yellow), encode(red)), START_MS)
+    desk.feed(chunk(entry(yellow), entry(red)), START_MS)
     (row,) = scene.view.incidents()
     assert (row["id"], row["level"], row["state"], row["blind"]) == (red.incident, "red", "firing", False)
     assert (row["rule"], row["key"]) == ("complaint-surge", {"region": "长沙", "category": "network"})
@@ -160,7 +160,7 @@ def test_incidents_and_notices_as_the_page_wants_them() -> None:
     assert (notice["state"], notice["level"], notice["incident"]) == ("draft", "red", red.incident)
     assert notice["due"] is not None
     assert notice["text"].keys() == notice["title"].keys() == {"en", "zh"}
-    desk.feed(chunk(encode(green)), START_MS)
+    desk.feed(chunk(entry(green)), START_MS)
     assert [(row["level"], row["state"]) for row in scene.view.incidents()] == [("red", "resolved")]
     assert [(row["state"], row["due"]) for row in scene.view.notices()] == [("withdrawn", None)]
 

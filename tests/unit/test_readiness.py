@@ -51,6 +51,11 @@ def test_each_reason_is_a_line(
     assert unready(is_ready=is_ready, held=held, slow=slow) == said
 
 
+def test_an_outbox_that_cannot_be_written_is_a_reason() -> None:
+    trouble = "the outbox in /var/lib/tocsin cannot be written: database or disk is full"
+    assert unready(is_ready=True, held=[progress()], slow={}, trouble=trouble) == [trouble]
+
+
 def test_what_the_host_counted_is_shown_as_it_stands() -> None:
     registry, tally = CollectorRegistry(), Tally(jumps=2, missing=40)
     held = [progress(unsaved_s=3.5), progress(1, unsaved_s=0.0)]

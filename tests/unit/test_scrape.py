@@ -15,9 +15,9 @@ import pytest
 import yaml
 from prometheus_client import CollectorRegistry
 
-from alerts.dispatch import Outcome
 from alerts.incidents import IncidentState
 from alerts.notices import NoticeState
+from alerts.outbox.item import Outcome
 from dashboards.boards import committed
 from streams.faults import Reason
 from streams.feed import Feed

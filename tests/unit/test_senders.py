@@ -14,7 +14,8 @@ from alerts.notifications import Delivery, Reason, Result, one_line
 from alerts.senders.alertmanager import HOLD_MS, AlertmanagerSender, posted
 from alerts.senders.console import ConsoleSender
 from alerts.senders.poster import ForbiddenAddressError, Reach, _PublicResolver
-from alerts.senders.webhook import SIGNATURE_HEADER, TIMESTAMP_HEADER, WebhookSender, payload
+from alerts.senders.signing import SIGNATURE_HEADER, TIMESTAMP_HEADER
+from alerts.senders.webhook import WebhookSender, payload
 from tests.alerting import CHINA, START_MS, history, notification, record
 from tests.parts.alertmanager import Alertmanager
 from tests.sink import Answer, endless, hang, hang_after_success, reset, sink, status

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from streams.settings import Settings, SettingsError, Web, WebhookChannel, bootstrap_of, secret_of
+from streams.channelsettings import WebhookChannel
+from streams.settings import Settings, SettingsError, Web, bootstrap_of, secret_of
 from streams.settingsfile import read_settings
 
 Write = Callable[[str], Path]
@@ -100,7 +101,8 @@ MISTAKES = {
     "lang: fr": '1:7: lang: must be zh or en, not the text "fr"',
     "channels: [a]": "1:11: channels: must be a mapping, not a list",
     "channels: {a: {type: webhok}}": '1:22: channels.a.type: unknown type "webhok": did you mean "webhook"?',
-    "channels: {a: {url: x}}": '1:15: channels.a: "type" is missing: one of console, webhook, alertmanager',
+    "channels: {a: {url: x}}": '1:15: channels.a: "type" is missing: one of console, wecom, dingtalk, feishu, email, '
+    "sms, webhook, alertmanager, kafka, apprise",
     "channels: {a: {type: webhook}}": "1:15: channels.a.url: is missing",
     "channels: {a: {type: webhook, url: x, urll: y}}": '1:39: channels.a.urll: unknown key "urll": did you mean "url"?',
     "channels: {a: {type: webhook, url: x, private: maybe}}": "1:48: channels.a.private: must be true or false, "

@@ -13,12 +13,11 @@ from base64 import b64decode, b64encode
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from alerts.records import encode
 from streams.desk_stage import DeskStage
 from streams.rulefile import load
 from streams.snapshots import SCHEMA
 from streams.source_stage import Ways
-from tests.alerting import START_MS, history
+from tests.alerting import START_MS, entry, history
 from tests.staging import Pipeline, call, chunk, heartbeat
 from tests.unit.test_desk_stage import Ear
 
@@ -46,7 +45,7 @@ rules:
   - {id: outlets, title: {en: a, zh: a}, stream: network, where: {state: down}, hop: 5s,
      measure: {now: distinct, field: outlet}, levels: {yellow: 2}}
 """
-ALERTS = [encode(record) for record in history(["yellow", "orange", "red", "orange", "green"])]
+ALERTS = [entry(record) for record in history(["yellow", "orange", "red", "orange", "green"])]
 CUT_ALERTS = 3
 
 
@@ -94,9 +93,9 @@ def halfway(folder: Path) -> tuple[Pipeline, dict[str, list[object]]]:
         made.step(one, len(one.log) // 2)
     made.step(made.judges[0], len(made.judges[0].log))
     own = desk()
-    own.feed(chunk(*ALERTS[:CUT_ALERTS], topic="tocsin.alerts"), START_MS)
+    own.feed(chunk(*ALERTS[:CUT_ALERTS], topic="tocsin.commands"), START_MS)
     states = {f"{one.topic}[{one.partition}]": (one.offset, one.stage.dump()) for one in made.hosted}
-    states["tocsin.alerts[0]"] = (CUT_ALERTS, own.dump())
+    states["tocsin.commands[0]"] = (CUT_ALERTS, own.dump())
     return made, {name: [offset, b64encode(blob).decode()] for name, (offset, blob) in states.items()}
 
 
@@ -120,8 +119,8 @@ def test_states_of_this_schema_are_gone_on_from(tmp_path: Path, request: pytest.
     assert other.alerts == whole.alerts[before:], __doc__
 
     again = desk()
-    again.load(b64decode(saved["tocsin.alerts[0]"][1]))
-    again.feed(chunk(*ALERTS[CUT_ALERTS:], topic="tocsin.alerts"), START_MS)
+    again.load(b64decode(saved["tocsin.commands[0]"][1]))
+    again.feed(chunk(*ALERTS[CUT_ALERTS:], topic="tocsin.commands"), START_MS)
     straight = desk()
-    straight.feed(chunk(*ALERTS, topic="tocsin.alerts"), START_MS)
+    straight.feed(chunk(*ALERTS, topic="tocsin.commands"), START_MS)
     assert again.dump() == straight.dump(), __doc__

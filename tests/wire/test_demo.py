@@ -86,6 +86,9 @@ def test_it_climbs_to_red_drafts_a_notice_and_ends_by_itself(tmp_path: Path) -> 
         assert {"firing"} <= {incident["state"] for incident in incidents} <= {"firing", "resolved"}
         assert {"users-affected"} <= {incident["rule"] for incident in incidents}
         assert json.loads(one.get("/api/v1/notices"))["notices"][0]["state"] == "draft"
+        tried = [sys.executable, "app.py", "silences", "preview", "rule=users-affected", "--including-red"]
+        hidden = subprocess.run([*tried, "--page", one.url()], capture_output=True, text=True, timeout=20, check=True)
+        assert "users-affected  1 alerts" in hidden.stdout
         flow = json.loads(one.get("/api/v1/flow"))
         assert flow["rates"].keys() == {"calls", "complaints", "network"}
         assert {stream for stream, lag in flow["lag"].items() if lag is not None} == flow["rates"].keys()
