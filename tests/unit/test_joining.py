@@ -12,6 +12,7 @@ import pytest
 from aiokafka.errors import KafkaConnectionError
 from click.testing import CliRunner
 
+from streams.beside import every
 from streams.commands.joining import configured, ending, joined
 from streams.hosting import DataLost
 from streams.report import ReportError
@@ -142,5 +143,5 @@ async def test_a_refresh_that_fails_ends_the_host(tmp_path: Path, monkeypatch: p
     async def act() -> None:
         raise ZeroDivisionError
 
-    await service._every(0, act)
+    await every(0, act, service.host.fail)
     assert [type(reason) for reason in failed] == [ZeroDivisionError]
