@@ -166,7 +166,12 @@ class Settings(BaseSettings):
     group: str = "tocsin"  # consumer group, and the owner of the saved state
     rules: Path = SHIPPED_RULES
     # listened to, besides those of the rules and those declared here
-    streams: Annotated[tuple[str, ...], BeforeValidator(_names), NoDecode] = ("calls", "complaints", "network")
+    streams: Annotated[tuple[str, ...], BeforeValidator(_names), NoDecode] = (
+        "calls",
+        "complaints",
+        "network",
+        "plans",  # planned work keeps its alerts quiet, whatever the rules read
+    )
     custom_streams: Annotated[Mapping[str, Stream], PlainValidator(_custom_streams)] = {}
     topology: Path | None = None  # the table of places
     stream_partitions: int = Field(default=8, ge=1)  # of topics that are not there yet

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from alerts.notifications import Delivery, Notification, Reason, Result
+from alerts.notifications import ASIDES, Delivery, Notification, Result
 from alerts.senders.labels import labels, reading
 from alerts.senders.poster import Poster, Reach
 from alerts.senders.signing import signed
@@ -29,8 +29,8 @@ class WebhookSender:
 
     async def send(self, notification: Notification) -> Delivery:
         """Post it once."""
-        if notification.reason is Reason.ENDING:
-            return Delivery(Result.DELIVERED)  # for people: the incident is silenced, and does not fire
+        if notification.reason in ASIDES:
+            return Delivery(Result.DELIVERED)  # for people: what is silenced does not fire
         body = msgspec.json.encode(payload(notification))
         return await self._poster.post(body, signed(self._secret, self._now_ms(), body, notification.idempotency_key))
 

@@ -15,7 +15,7 @@ from alerts.windows import read_windows
 from detectors.rules import LEVEL_CODE
 from detectors.transition import Transition
 from tests.alerting import CHINA
-from tests.timelines import CELLS, DAY_MS, OUTAGE, PROVINCE, QUEUE, RULES, SURGE, silence_of
+from tests.happenings import CELLS, DAY_MS, OUTAGE, PROVINCE, QUEUE, RULES, SURGE, silence_of
 
 SERIES = (
     (OUTAGE, ("长沙",)),

@@ -103,7 +103,7 @@ def test_the_command_line_names_broker_rules_and_port(tmp_path: Path) -> None:
     assert service.settings.broker == ("a:1", "b:2")
     assert [rule.id for rule in service.rules] == ["surge"]
     assert service.settings.web.port == 0
-    assert service.streams == ("calls", "complaints", "network")
+    assert service.streams == ("calls", "complaints", "network", "plans")
     with pytest.raises(SettingsError, match=r'^--broker: "here" is not HOST:PORT$'):
         configured(None, broker="here", rules=None, web_port=None)
 

@@ -14,7 +14,8 @@ from alerts.notifications import Facts, Notification, Reason
 from alerts.records import AlertRecord
 from alerts.texts import LANGUAGES
 from tests.alerting import CHINA, SURGE, history, notification, record
-from tests.timelines import OUTAGE, Timeline, alert, between
+from tests.happenings import OUTAGE, alert, between
+from tests.timeline import Timeline
 
 LINK = "https://tocsin.example/"
 LINES = read_lines()
@@ -99,10 +100,17 @@ def test_every_word_is_used_by_what_is_shipped() -> None:
     assert [name for name in WORDS if f"{{{name}}}" not in text] == []
 
 
+ZH_ALONE = '[zh]\nsubject = "a"\nfiring = []\nresolved = []\nwindow_subject = "a"\nwindow = []\n'
+
+
 @pytest.mark.parametrize(
     ("text", "trouble"),
     [
-        pytest.param('[zh]\nsubject = "a"\nfiring = []\nresolved = []\n', r"has no \[en\]", id="one language"),
+        pytest.param(
+            '[zh]\nsubject = "a"\nfiring = []\nresolved = []\nwindow_subject = "a"\nwindow = []\n',
+            r"has no \[en\]",
+            id="one language",
+        ),
         pytest.param("[zh]\nsubject = 3\n", "Expected `str`", id="no text"),
         pytest.param("[zh", "Expected ']'", id="no TOML"),
     ],
@@ -117,5 +125,5 @@ def test_templates_that_cannot_be_used_are_refused(text: str, trouble: str, tmp_
 def test_a_misspelt_word_is_refused_by_name(tmp_path: Path) -> None:
     path = tmp_path / "page.toml"
     path.write_text(SHIPPED.read_text(encoding="utf-8").replace("{summary}", "{sumary}"), encoding="utf-8")
-    with pytest.raises(ValueError, match=r"\[zh\] knows no \{sumary\}: there are action, also, cause"):
+    with pytest.raises(ValueError, match=r"\[zh\] knows no \{sumary\}: there are action, also, around"):
         read_lines(path)
