@@ -80,10 +80,10 @@ class Asides:
         )
         heard = tuple(self._rules_of(standing))
         channels = self._channels(heard)
-        told = [Notification(channel, reason, 0, record, {}) for channel in channels]
+        told = [Notification(channel, reason, 0, record, {}, link=self._pages.link()) for channel in channels]
         for person in self._people(heard, standing, now_ms):
             by = [each for each in self._channels_of(person) if each not in channels]
-            told += [Notification(channel, reason, 0, record, {}, to=person) for channel in by]
+            told += [Notification(channel, reason, 0, record, {}, to=person, link=self._pages.link()) for channel in by]
         return told
 
     def ending(self, standing: Standing, hidden: list[Incident], now_ms: int) -> list[Notification]:

@@ -57,7 +57,7 @@ class Desk:
         self.incidents = IncidentBook(self._scopes, chosen.tuning)
         self.notices = NoticeBook(shipped, zone, english=chosen.english)
         self._hush = Hush(self._rules, self._scopes, chosen)
-        self._pages = Pages(self._rules, routing, chosen.crew, chosen.english, self._around)
+        self._pages = Pages(self._rules, routing, chosen, self._around)
         self.callout = Callout(chosen.crew, routing.channels, self.incidents, self._pages.page)
         self._teller = Teller(self.incidents, self._pages, self.callout, self._hush.quiet, chosen.tuning)
         self._asides = Asides(self._rules, routing, chosen.crew, self._pages, zone)

@@ -77,6 +77,8 @@ def digest(notifications: Sequence[Notification], zone: tzinfo, language: Langua
     others = sorted(newest.values(), key=lambda each: _WORST_FIRST.index(each.record.level))
     lines = [counted(notifications, language)]
     lines += [clip(line(each, zone, language), RED_LINE_BYTES_MAX) for each in reds]
+    pages = tuple(dict.fromkeys(each.page for each in notifications if each.page))[:1]
+    bytes_max -= sum(len(each.encode()) + 1 for each in pages)
     room = bytes_max - sum(len(each.encode()) + 1 for each in lines) - len(_more(len(others), language).encode())
     for place, each in enumerate(others):
         said = clip(line(each, zone, language), RED_LINE_BYTES_MAX)
@@ -85,7 +87,7 @@ def digest(notifications: Sequence[Notification], zone: tzinfo, language: Langua
             lines.append(_more(len(others) - place, language))
             break
         lines.append(said)
-    return clip("\n".join(lines), bytes_max)
+    return "\n".join((clip("\n".join(lines), bytes_max), *pages))
 
 
 def _is_red(notification: Notification) -> bool:

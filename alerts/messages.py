@@ -61,14 +61,13 @@ class Message:
 class Said:
     """One notification in one language: the words that templates may name. An empty word has nothing to say.
 
-    `now_ms` says how long it has lasted, by default up to the change that is told; `link_to` is the page's address.
+    `now_ms` says how long it has lasted, by default up to the change that is told.
     """
 
     notification: Notification
     language: Language
     zone: tzinfo
     now_ms: int | None = None
-    link_to: str = ""
 
     def mark(self) -> str:
         """The colour of the level as a sign."""
@@ -187,7 +186,7 @@ class Said:
 
     def link(self) -> str:
         """Where there is more."""
-        return f"{self.link_to}#{self.notification.record.incident}" if self.link_to else ""
+        return self.notification.link
 
     def _alert(self, record: AlertRecord | None) -> str:
         if record is None:

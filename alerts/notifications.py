@@ -74,7 +74,7 @@ class Notification(msgspec.Struct, frozen=True):
     `record` is the alert that leads it, at the level that is told, with the id of the incident; `was` is the level told
     before. `to` names the person or role that is rung, where it is not for all who hear the channel; `telling` then
     tells one ring from another. `also` are the others that a digest tells of. `instead_of` names the channel for which
-    it was meant and which did not take it.
+    it was meant and which did not take it. `link` leads to more about it, on the page.
     """
 
     channel: str
@@ -87,6 +87,12 @@ class Notification(msgspec.Struct, frozen=True):
     also: tuple[AlertRecord, ...] = ()
     facts: Facts = Facts()
     instead_of: str = ""
+    link: str = ""
+
+    @property
+    def page(self) -> str:
+        """The address of the page; "" where no setting names one."""
+        return self.link.partition("#")[0]
 
     @property
     def idempotency_key(self) -> str:

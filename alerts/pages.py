@@ -6,12 +6,11 @@ from collections.abc import Callable, Iterable, Mapping
 
 from msgspec.structs import replace
 
-from alerts.callout import Crew
 from alerts.incidents import Incident
-from alerts.naming import English
 from alerts.notifications import Facts, Notification, Reason
 from alerts.records import AlertRecord, words
 from alerts.routing import Routing
+from alerts.site import Site
 from alerts.texts import LANGUAGES, fill, in_languages
 from detectors.rules import Rule
 
@@ -24,13 +23,12 @@ Around = Callable[[Incident], tuple[tuple[str, str], ...]]
 class Pages:
     """Writes pages by rules, and knows who hears them. A rule that is gone names nobody and no action."""
 
-    def __init__(
-        self, rules: Mapping[str, Rule], routing: Routing, crew: Crew, english: English, around: Around
-    ) -> None:
+    def __init__(self, rules: Mapping[str, Rule], routing: Routing, site: Site, around: Around) -> None:
         self._rules = rules
         self._routing = routing
-        self._crew = crew
-        self._english = english
+        self._crew = site.crew
+        self._english = site.english
+        self._page = site.page
         self._around = around
 
     def notify(self, rule: str) -> Mapping[str, tuple[str, ...]]:
@@ -71,7 +69,14 @@ class Pages:
             red_names=telling.red_names,
             around=self._around(incident),
         )
-        return Notification(channel, reason, incident.revision, record, self.action_of(record), facts=facts)
+        action, link = self.action_of(record), self.link(incident.id)
+        return Notification(channel, reason, incident.revision, record, action, facts=facts, link=link)
+
+    def link(self, incident: str = "") -> str:
+        """Give the address of the page, opened at an incident; "" where no setting names it."""
+        if not self._page:
+            return ""
+        return f"{self._page}/#incident={incident}" if incident else f"{self._page}/"
 
     def again(self, incident: Incident) -> list[Notification]:
         """Tell an incident once more as it was told last, by the same keys."""

@@ -72,6 +72,7 @@ class Service:
         self._desk_site = DeskSite(
             windows=windows_of(settings.windows, self._zone),
             english=self.site.english,
+            page=settings.web.url or "",
             above=None if self.site.topology is None else Places(self.site.topology),
         )
         try:

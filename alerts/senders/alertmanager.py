@@ -73,9 +73,11 @@ def posted(notification: Notification, now_ms: int, hold_ms: int) -> list[dict[s
 def _alert(notification: Notification, level: str, now_ms: int, hold_ms: int) -> dict[str, Any]:
     # Alertmanager refuses an alert that ends before it starts: event time may run ahead of this clock.
     record = notification.record
+    source = {"generatorURL": notification.link} if notification.link else {}
     return {
         "labels": labels(record, level),
         "annotations": reading(notification),
         "startsAt": format_time(min(record.started_ms, now_ms)),
         "endsAt": format_time(now_ms + hold_ms),
+        **source,
     }

@@ -49,7 +49,8 @@ class AppriseSender:
         title = f"{level_word(notification.record.level)} {notification.record.title[self._language]}"
         if notification.reason in OF_WINDOWS:
             title = page(notification, self._zone, self._language).subject
-        return await self._tell(title, clip(line(notification, self._zone, self._language), BYTES_MAX))
+        said = line(notification, self._zone, self._language)
+        return await self._tell(title, clip("\n".join(filter(None, (said, notification.link))), BYTES_MAX))
 
     async def send_digest(self, notifications: Sequence[Notification]) -> Delivery:
         """Tell many in one message."""

@@ -52,7 +52,7 @@ def payload(notification: Notification) -> dict[str, Any]:
         "annotations": told | ({"instead_of": notification.instead_of} if notification.instead_of else {}),
         "startsAt": record.started,
         "endsAt": record.time if resolved else _NO_END,
-        "generatorURL": "",
+        "generatorURL": notification.link,
         "fingerprint": record.alert[:16],
     }
     return {
@@ -64,6 +64,6 @@ def payload(notification: Notification) -> dict[str, Any]:
         "groupLabels": {"alertname": record.rule},
         "commonLabels": named,
         "commonAnnotations": told,
-        "externalURL": "",
+        "externalURL": notification.page,
         "alerts": [alert],
     }
