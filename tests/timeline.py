@@ -109,6 +109,10 @@ class Timeline:
         """Let time pass, a beat after the other as in a worker, up to `time`; then let these happen."""
         self.now_ms = self.now_ms or clock(time)
         self.pass_to(clock(time))
+        self.do(*steps)
+
+    def do(self, *steps: Step) -> None:
+        """Let these happen now."""
         for step in steps:
             value = step(self)
             self.log.append(value)

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alerts.desk import Desk, Effect
-from alerts.notifications import Notification, Reason
+from alerts.notifications import ASIDES, Notification, Reason
 from alerts.records import AlertRecord, alert_record
 from alerts.routing import Routing
 from alerts.site import Site
@@ -61,7 +61,7 @@ def made() -> Desk:
 
 
 def pages(effects: list[Effect]) -> list[Notification]:
-    return [each for each in effects if isinstance(each, Notification)]
+    return [each for each in effects if isinstance(each, Notification) and each.reason not in ASIDES]
 
 
 def walk(desk: Desk, day: list[tuple[int, AlertRecord]]) -> list[Effect]:
