@@ -38,6 +38,7 @@ from streams.site import SHIPPED, Site
 from streams.stage import Outgoing
 from streams.state import state_folder
 from streams.topics import NOTIFICATIONS, Topic, notifications, plan
+from streams.undelivered import add_undelivered
 from streams.version import VERSION
 from streams.waysout import heartbeat_of, policies_of, senders_of
 from streams.web import Caller, Door, make_app, serve
@@ -120,6 +121,7 @@ class Service:
         app = make_app(self.overview, self.metrics.registry, self.listeners.feed, self, self._door)
         add_orders(app, self)
         add_commands(app, AtDesk(self.overview, self.host.publish, self._clock), self._clock)
+        add_undelivered(app, lambda: self._outbox)
         server = await serve(app, self.settings.web.host, self.settings.web.port)
         self.url = f"http://{self.settings.web.host}:{server.port}"
         around = Surroundings(now_ms=_wall_ms, folder=state_folder(self.settings.state_dir), name=self.settings.group)
@@ -208,7 +210,7 @@ class Service:
 
     def _desk_stage(self) -> DeskStage:
         assert self._outbox is not None
-        return DeskStage(self._desk(), self._outbox, self.listeners)
+        return DeskStage(self._desk(), self._outbox, self.listeners, self.metrics.count_bad_command)
 
     def _desk(self, rules: Sequence[Rule] | None = None) -> Desk:
         chosen = self.rules if rules is None else rules
