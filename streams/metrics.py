@@ -25,6 +25,7 @@ from streams.series import SERIES_MAX, LevelCollector, LevelView
 
 RESULTS = ("accepted", "late", "duplicate", "rejected")
 RELOADS = ("taken", "refused")
+CALENDARS = ("taken", "same", "failed")
 INCIDENT_LEVELS = ("act", "yellow", "orange", "red")
 LOG = "commands"
 """The label value of the desk's log: what is no entry there is a dead letter too."""
@@ -70,6 +71,9 @@ class Metrics:
             "Events that could not be used.",
             stream=(*self._streams, LOG),
             reason=tuple(Reason),
+        )
+        self._calendars = counter(
+            "tocsin_calendar_fetches_total", "On-call calendars fetched, by what came of it.", result=CALENDARS
         )
         self._unknown_places = counter(
             "tocsin_unknown_places_total",
@@ -142,6 +146,10 @@ class Metrics:
     def count_bad_command(self, reason: str) -> None:
         """Count an entry of the desk's log that became a dead letter."""
         self._dead_letters.of(LOG, reason).inc()
+
+    def count_calendar(self, result: str) -> None:
+        """Count a fetch of an on-call calendar by what came of it, one of `CALENDARS`."""
+        self._calendars.of(result).inc()
 
     def count_unknown_places(self, stream: str, count: int = 1) -> None:
         """Count events that name a place which the table of places lacks."""

@@ -258,7 +258,8 @@ def _flow(view: View) -> Mapping[str, object]:
 async def _ready(readiness: Readiness, _request: web.Request) -> web.Response:
     reasons = list(readiness.reasons())
     status = HTTPStatus.SERVICE_UNAVAILABLE if reasons else HTTPStatus.OK
-    return web.json_response({"ready": not reasons, "reasons": reasons}, status=status)
+    told = {"ready": not reasons, "reasons": reasons, "warnings": list(readiness.warnings())}
+    return web.json_response(told, status=status)
 
 
 async def _events(feed: Feed, request: web.Request) -> web.StreamResponse:
