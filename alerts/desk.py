@@ -27,6 +27,7 @@ from alerts.silences import Silence, SilenceBook
 from alerts.site import Site
 from alerts.teller import Teller
 from alerts.texts import clean
+from alerts.windows import Window
 from detectors.rules import Rule
 
 Effect = Notification | NoticeChange | IncidentChange | AuditRecord
@@ -149,6 +150,10 @@ class Desk:
     def preview(self, silence: Silence, now_ms: int) -> list[tuple[Incident, tuple[AlertRecord, ...]]]:
         """Say what a silence would hide of what fires now, were it in force; nothing is changed."""
         return list(self._hush.preview(silence, self.incidents, now_ms))
+
+    def windows(self, now_ms: int) -> list[Window]:
+        """List the maintenance windows that hold, those of plans among them."""
+        return self._hush.maintenance.active(now_ms)
 
     @property
     def silences(self) -> SilenceBook:
