@@ -36,8 +36,8 @@ class Beside:
     _pulse: Pulse = field(default_factory=Pulse)
 
     @contextlib.asynccontextmanager
-    async def at_work(self) -> AsyncIterator[None]:
-        """Do all of it as long as the block runs. What fails ends the host, which raises it."""
+    async def at_work(self, *more: Coroutine[object, object, None]) -> AsyncIterator[None]:
+        """Do all of it, and `more`, as long as the block runs. What fails ends the host, which raises it."""
         fail = self.host.fail
         beats = [
             every(self.feeds_every_s, self.feeds.refresh, fail, at_once=True),
@@ -46,7 +46,7 @@ class Beside:
         ]
         if self.heartbeat is not None:
             beats.append(every(self.heartbeat_every_s, self._beat_heart, fail))
-        async with _beside(*beats):
+        async with _beside(*beats, *more):
             yield
 
     async def refresh(self) -> None:
