@@ -145,6 +145,8 @@ def _command(asked: Mapping[str, Any], by: str, now_ms: int) -> Command:
     }
     if entry["what"] == Verb.ALERT:
         raise _Refusal(HTTPStatus.BAD_REQUEST, "alerts are the judges' to raise")
+    if entry["what"] == Verb.PLAN:
+        raise _Refusal(HTTPStatus.BAD_REQUEST, "plans are told as events of the stream plans")
     try:
         return decode_command(json.dumps(entry).encode())
     except ValueError as error:

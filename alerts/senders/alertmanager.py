@@ -16,7 +16,7 @@ from typing import Any
 
 import msgspec
 
-from alerts.notifications import Delivery, Notification, Reason, Result
+from alerts.notifications import ASIDES, Delivery, Notification, Result
 from alerts.records import format_time
 from alerts.senders.labels import labels, reading
 from alerts.senders.poster import Poster, Reach
@@ -40,8 +40,8 @@ class AlertmanagerSender:
 
     async def send(self, notification: Notification) -> Delivery:
         """Post the alert at its level, and the end of what it was before."""
-        if notification.reason is Reason.ENDING:
-            return Delivery(Result.DELIVERED)  # for people: the incident is silenced, and does not fire
+        if notification.reason in ASIDES:
+            return Delivery(Result.DELIVERED)  # for people: what is silenced does not fire
         return await self._post(posted(notification, self._now_ms(), self._hold_ms))
 
     async def refresh(self, firing: Sequence[Notification]) -> Delivery:
@@ -73,9 +73,11 @@ def posted(notification: Notification, now_ms: int, hold_ms: int) -> list[dict[s
 def _alert(notification: Notification, level: str, now_ms: int, hold_ms: int) -> dict[str, Any]:
     # Alertmanager refuses an alert that ends before it starts: event time may run ahead of this clock.
     record = notification.record
+    source = {"generatorURL": notification.link} if notification.link else {}
     return {
         "labels": labels(record, level),
         "annotations": reading(notification),
         "startsAt": format_time(min(record.started_ms, now_ms)),
         "endsAt": format_time(now_ms + hold_ms),
+        **source,
     }

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from alerts.notifications import Delivery, Notification, Reason, Result
+from alerts.notifications import ASIDES, Delivery, Notification, Result
 from alerts.senders.labels import labels, reading
 from alerts.senders.poster import Poster, Reach
 from alerts.senders.signing import signed
@@ -29,8 +29,8 @@ class WebhookSender:
 
     async def send(self, notification: Notification) -> Delivery:
         """Post it once."""
-        if notification.reason is Reason.ENDING:
-            return Delivery(Result.DELIVERED)  # for people: the incident is silenced, and does not fire
+        if notification.reason in ASIDES:
+            return Delivery(Result.DELIVERED)  # for people: what is silenced does not fire
         body = msgspec.json.encode(payload(notification))
         return await self._poster.post(body, signed(self._secret, self._now_ms(), body, notification.idempotency_key))
 
@@ -52,7 +52,7 @@ def payload(notification: Notification) -> dict[str, Any]:
         "annotations": told | ({"instead_of": notification.instead_of} if notification.instead_of else {}),
         "startsAt": record.started,
         "endsAt": record.time if resolved else _NO_END,
-        "generatorURL": "",
+        "generatorURL": notification.link,
         "fingerprint": record.alert[:16],
     }
     return {
@@ -64,6 +64,6 @@ def payload(notification: Notification) -> dict[str, Any]:
         "groupLabels": {"alertname": record.rule},
         "commonLabels": named,
         "commonAnnotations": told,
-        "externalURL": "",
+        "externalURL": notification.page,
         "alerts": [alert],
     }

@@ -67,8 +67,8 @@ def test(context: click.Context, names: tuple[str, ...], path: Path | None, outp
         context.exit(_code(came))
 
 
-def message(channel: str, now_ms: int) -> Notification:
-    """Write the test message."""
+def message(channel: str, now_ms: int, page: str | None = None) -> Notification:
+    """Write the test message; it links to the page."""
     from alerts.notifications import Notification, Reason
     from alerts.records import AlertRecord, alert_id, format_time, incident_id
 
@@ -89,7 +89,9 @@ def message(channel: str, now_ms: int) -> Notification:
         summary={"en": "whoever reads this is reached", "zh": "收到本条即表示通道畅通"},
         incident=incident_id(alert),
     )
-    return Notification(channel, Reason.FIRST, 1, record, {"en": "nothing to do", "zh": "无需处理"})
+    return Notification(
+        channel, Reason.FIRST, 1, record, {"en": "nothing to do", "zh": "无需处理"}, link=f"{page}/" if page else ""
+    )
 
 
 async def _try(settings: Settings) -> dict[str, Delivery]:
@@ -108,7 +110,7 @@ async def _try(settings: Settings) -> dict[str, Delivery]:
 
     async def one(name: str, sender: Sender) -> Delivery:
         try:
-            return await sender.send(message(name, time.time_ns() // 1_000_000))
+            return await sender.send(message(name, time.time_ns() // 1_000_000, settings.web.url))
         finally:
             await sender.close()
 

@@ -95,6 +95,7 @@ async def test_who_names_the_command_may_send_it_twice(ask: Any, log: Log) -> No
         pytest.param({**ACK, "by": " "}, 400, 'say in "by"', id="nobody asks"),
         pytest.param({**ACK, "what": "dance"}, 400, "not a command", id="unknown verb"),
         pytest.param({**ACK, "what": "alert"}, 400, "the judges'", id="a made-up alert"),
+        pytest.param({**ACK, "what": "plan"}, 400, "events of the stream plans", id="a plan"),
         pytest.param({**ACK, "on": 5}, 400, "not a command", id="wrong type"),
         pytest.param({**ACK, "by": "x" * 81}, 400, "not a command", id="a long name"),
         pytest.param({**ACK, "body": {"text": "x" * 17_000}}, 400, "not a command", id="a long comment"),

@@ -9,11 +9,11 @@ from msgspec.structs import replace
 
 from alerts.matchers import Matchers, read_matchers
 from alerts.silences import OVER_LEN_MAX, SilenceBook, SilenceError, read_silence
-from alerts.windows import planned, read_windows
+from alerts.windows import read_windows
 from streams.settings import SettingsError
 from streams.windowfile import windows_of
 from tests.alerting import CHINA, record
-from tests.timelines import DAY_MS, clock, silence_of
+from tests.happenings import DAY_MS, clock, silence_of
 
 OURS = record()  # complaint-surge at {region: 长沙, category: network}
 
@@ -106,13 +106,6 @@ def test_the_example_of_the_operations_page_is_a_window_file(tmp_path: Path) -> 
     path = tmp_path / "windows.yaml"
     path.write_text("\n".join(line[4:] for line in block.splitlines()), encoding="utf-8")
     assert [window.name for window in windows_of(path, CHINA)] == ["core-upgrade", "fibre works"]
-
-
-def test_what_is_no_planned_work_is_no_window() -> None:
-    plan = {"kind": "planned", "starts": 1, "ends": 2}
-    assert planned("p", plan) is not None
-    assert planned("p", {**plan, "kind": "outside"}) is None
-    assert planned("p", {"kind": "planned", "starts": 1}) is None
 
 
 ASKED = {"match": {"region": "长沙"}, "comment": "割接", "ends": "2026-03-02T12:00:00+00:00"}

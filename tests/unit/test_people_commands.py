@@ -18,7 +18,8 @@ from alerts.routing import Routing
 from alerts.silences import Silence, read_silence
 from app import main
 from streams import asking
-from tests.timeline import NOTIFY, Timeline, clock, crew, does, goes
+from tests.happenings import clock, does
+from tests.timeline import NOTIFY, calling, crew, goes
 
 PEOPLE = """
 version: 1
@@ -94,7 +95,7 @@ def test_a_slip_is_told_in_one_line(arguments: list[str], said: str) -> None:
 @pytest.mark.parametrize("start", ["10:00", "22:30"])
 def test_what_routes_say_is_what_happens(level: str, start: str) -> None:
     made = crew(Person(id="bo", quiet=(22 * 60, 7 * 60)))
-    day = Timeline(crew=made, now_ms=clock(start))
+    day = calling(made, start=start)
     day.at(start, goes(level))
     routing = Routing(channels=("chat",), receivers={"noc": ()})
     stops = routes(NOTIFY[level], {"region": "长沙"}, level=level, at_ms=clock(start), crew=made, routing=routing)
@@ -106,7 +107,7 @@ def test_what_routes_say_is_what_happens(level: str, start: str) -> None:
 
 
 def test_audit_verify_finds_what_was_changed(tmp_path: Path) -> None:
-    day = Timeline()
+    day = calling()
     day.at("10:00", goes("red"))
     day.at("10:01", does("ack", "an"), does("comment", "an", text="looking"), does("resolve", "an"))
     file = tmp_path / "audit.jsonl"

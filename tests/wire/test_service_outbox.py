@@ -86,7 +86,8 @@ async def test_what_the_desk_decides_goes_out_by_every_channel_and_the_heart_bea
                 await until(lambda: (desk(service).durable_offset or 0) == 2)
                 await until(lambda: outside.requests)
                 assert service.reasons() == []
-                await service._refresh()
+                assert service.beside is not None
+                await service.beside.refresh()
                 shown = service.metrics.registry.get_sample_value
                 assert shown("tocsin_outbox_waiting", {"channel": "hook"}) == 0
                 assert shown("tocsin_notifications_total", {"channel": "log", "result": "delivered"}) == 2
