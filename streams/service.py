@@ -30,6 +30,8 @@ from streams.commandlog import add_commands
 from streams.desk_stage import DeskStage, Listener
 from streams.feed import Feed
 from streams.handling import HandlingCollector
+from streams.historian import Historian
+from streams.historyapi import add_history
 from streams.host import Host
 from streams.hosting import HostSettings, Wiring
 from streams.judge_stage import JudgeStage
@@ -46,6 +48,7 @@ from streams.site import SHIPPED, Site
 from streams.source_stage import Place, SourceStage, Ways
 from streams.stage import Outgoing, Stage
 from streams.state import state_folder
+from streams.tellings import Tellings
 from streams.topics import ALERTS, COMMANDS, NOTIFICATIONS, PARTIALS, Topic, notifications, plan, stream_topic
 from streams.version import VERSION
 from streams.waysout import heartbeat_of, policies_of, senders_of
@@ -148,11 +151,16 @@ class Service:
         app = make_app(self.overview, self.metrics.registry, self.listeners.feed, self, self._door)
         add_orders(app, self)
         add_commands(app, self, self._clock)
+        folder, group = state_folder(self.settings.state_dir), self.settings.group
+        historian = Historian(self.settings.broker, folder, group, self.metrics, now_ms=_wall_ms, access=self.access)
+        add_history(app, historian, self.overview, self.settings.judge_partitions)
         server = await serve(app, self.settings.web.host, self.settings.web.port)
         self.url = f"http://{self.settings.web.host}:{server.port}"
-        around = Surroundings(now_ms=_wall_ms, folder=state_folder(self.settings.state_dir), name=self.settings.group)
+        tellings = Tellings(self.host.publish, self.metrics.count_history)
+        around = Surroundings(now_ms=_wall_ms, folder=folder, name=group, witness=tellings.witness)
         self._outbox = Outbox(self._senders, policies_of(self.settings, self._senders), self.metrics, around)
         beats = [self._every(_REFRESH_S, self._refresh), self._every(_SAY_AGAIN_S, self._say_again)]
+        beats += [tellings.run(), historian.run()]
         if self._heartbeat is not None:
             beats.append(self._every(self.settings.heartbeat.every / 1000, self._beat_heart))
         await self._outbox.open(self.host.fail)
@@ -161,6 +169,7 @@ class Service:
                 await self.host.run()
         finally:
             await self._outbox.close(_SEND_GRACE_S)
+            await historian.close()
             if self._heartbeat is not None:
                 await self._heartbeat.close()
             await server.stop()
