@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 from datetime import tzinfo
-from typing import Any
 
-from alerts.chronicle import Change, DeliveryEnd, Held, Muting, Page, RuleThen
+from alerts.chronicle import Change, DeliveryEnd, Muting, Page, RuleThen
+from alerts.explainpages import end_statement, held_statements, is_of, page_statements, unpaged
+from alerts.explainwords import (
+    STATES,
+    Statement,
+    each_language,
+    in_time,
+    key_text,
+    name_of,
+    reason_text,
+    same,
+    span,
+    titled,
+    to_text,
+)
 from alerts.incidents import What
-from alerts.notifications import REASON_WORDS, Reason
-from alerts.outbox.item import DEAD
 from alerts.reasons import Reasons, level_text
 from alerts.records import AlertRecord, parse_time
-from alerts.statements import NOTHING, Text, joined, state
+from alerts.statements import COLON, COMMA, NOTHING, SPACE, Text, joined, state
 from alerts.story import Story
-from alerts.texts import LANGUAGES, VALUE_LEN_MAX, clean, duration, key_words, moment, number
+from alerts.texts import clean, duration, moment, number
 from detectors.levels import left_at
 
 PEOPLE = {
@@ -28,27 +38,6 @@ PEOPLE = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Statement:
-    """One statement, in each language; `time_ms` is when it was so, None for what has no time."""
-
-    text: Text
-    time_ms: int | None = None
-
-
-def sentences(explained: Iterable[Statement], zone: tzinfo) -> list[dict[str, Any]]:
-    """Give statements as plain data: each language, with the time in front where there is one."""
-    return [
-        {
-            language: each.text[language]
-            if each.time_ms is None
-            else f"{moment(each.time_ms, zone)}  {each.text[language]}"
-            for language in LANGUAGES
-        }
-        for each in explained
-    ]
-
-
 class Explainer:
     """Tells stories, with times in the site's zone."""
 
@@ -58,7 +47,7 @@ class Explainer:
     def alert(self, alert: str, records: tuple[AlertRecord, ...], story: Story | None) -> list[Statement]:
         """Explain one alert: `records` are its changes of level, `story` that of its incident, if the desk knows it."""
         first, last = records[0], records[-1]
-        name = state("alert", alert=alert, title=first.title, key=_key(first.key), rule=clean(first.rule))
+        name = state("alert", alert=alert, title=first.title, key=key_text(first.key), rule=clean(first.rule))
         head = [Statement(name)]
         if story is None:
             told = [*self._levels(records), *self._still(last)]
@@ -66,18 +55,19 @@ class Explainer:
         own = [each for each in story.of(Change) if each.alert == alert]
         head += self.rule(next((each.then for each in own if each.then is not None), None), "rule_then")
         end_ms = last.time_ms if last.level == "green" else None
-        pages = [each for each in story.of(Page) if _is_of(each, alert, first.time_ms, end_ms)]
+        pages = [each for each in story.of(Page) if is_of(each, alert, first.time_ms, end_ms)]
         timed = [
             *self._levels(records),
             *(one for each in own for one in self._join(each, story)),
             *self._mutings(alert, own, story),
+            *self._causes(story),
             *self._incident_muting(story),
-            *self._pages(pages, story),
-            *self._held(story),
+            *held_statements(story),
             *self._people(story),
+            *page_statements(pages, story),
         ]
-        foot = [*self._still(last), *([] if pages else self._no_page(own, story)), *self._nobody(story)]
-        return [*head, *_in_time(timed), *foot]
+        foot = [*self._still(last), *([] if pages else unpaged(own, story, self._reasons(story))), *self._nobody(story)]
+        return [*head, *in_time(timed), *foot]
 
     def incident(self, story: Story) -> list[Statement]:
         """Explain an incident."""
@@ -95,13 +85,19 @@ class Explainer:
             *(one for each in changes for one in self._join(each, story)),
             *(self._level(each.record, named=True) for each in changes if each.record is not None),
             *(one for alert, theirs in own.items() for one in self._mutings(alert, theirs, story)),
+            *self._causes(story),
             *self._incident_muting(story),
-            *self._pages(pages, story),
-            *self._held(story),
+            *held_statements(story),
             *self._people(story),
+            *page_statements(pages, story),
             *self._ends(story),
         ]
-        return [*head, *_in_time(timed), *([] if pages else self._no_page(changes, story)), *self._nobody(story)]
+        return [
+            *head,
+            *in_time(timed),
+            *([] if pages else unpaged(changes, story, self._reasons(story))),
+            *self._nobody(story),
+        ]
 
     def notification(self, key: str, story: Story) -> list[Statement]:
         """Explain one page: of what incident, why, and what came of it."""
@@ -111,28 +107,32 @@ class Explainer:
         name = state(
             "notification",
             key=key,
-            reason=_reason(told.reason),
+            reason=reason_text(told.reason),
             level=level_text(told.level),
             channel=told.channel,
-            to=_to(told.to),
+            to=to_text(told.to),
             incident=told.incident,
         )
-        timed = list(self._pages(pages, story)) if pages else [self._end(each) for each in ends]
-        return [Statement(name), Statement(self._titled(story)), *_in_time(timed)]
+        timed = list(page_statements(pages, story)) if pages else [end_statement(each) for each in ends]
+        return [Statement(name), Statement(self._titled(story)), *in_time(timed)]
 
     def rule(self, rule: RuleThen | None, sentence: str) -> list[Statement]:
         """Say what a rule was, or is: thresholds, spans, and what holds a level."""
         if rule is None:
             return [Statement(state("rule_unknown"))]
         sign = "≤" if rule.below else "≥"
-        levels = joined([_each(lambda language, n=name, t=limit: f"{level_text(n)[language]} {sign} {number(t)}")
-                         for name, limit in rule.levels], ", ")  # fmt: skip
+        levels = [joined([level_text(name), same(f"{sign} {number(limit)}")], SPACE) for name, limit in rule.levels]
         told = [
-            state(sentence, fingerprint=rule.fingerprint, levels=levels, window=span(rule.window_ms),
-                  hop=span(rule.hop_ms)),
+            state(
+                sentence,
+                fingerprint=rule.fingerprint,
+                levels=joined(levels, COMMA),
+                window=span(rule.window_ms),
+                hop=span(rule.hop_ms),
+            ),
             state("rises_after", span=span(rule.for_ms)) if rule.for_ms else state("rises_at_once"),
             state("falls", limit=_left(rule), span=_for(rule.clear_for_ms)),
-        ]  # fmt: skip
+        ]
         if rule.min_events:
             told.append(state("min_events", count=str(rule.min_events)))
         return [Statement(each) for each in told]
@@ -145,9 +145,9 @@ class Explainer:
             "incident",
             incident=story.incident,
             title=known["title"],
-            key=_key(known["key"]),
+            key=key_text(known["key"]),
             rule=clean(known["rule"]),
-            state=_STATES.get(known["state"], _same(known["state"])),
+            state=STATES.get(known["state"], same(known["state"])),
             level=level_text(known["level"]),
             peak=level_text(known["peak_level"]),
         )
@@ -161,10 +161,10 @@ class Explainer:
             name,
             was=level_text(record.was),
             level=level_text(record.level),
-            value=_each(lambda language: number(record.value, language)),
+            value=each_language(lambda language: number(record.value, language)),
             threshold=number(record.threshold),
         )
-        return Statement(joined([_name(record), text], ": ") if named else text, record.time_ms)
+        return Statement(joined([name_of(record), text], COLON) if named else text, record.time_ms)
 
     def _still(self, last: AlertRecord) -> list[Statement]:
         if last.level == "green":
@@ -177,19 +177,17 @@ class Explainer:
         if record is None or not change.why:
             return
         at_ms = parse_time(change.time)
-        other = _titled_key(story.state)
-        yield Statement(state(f"why_{change.why}", name=_name(record), incident=change.incident, other=other), at_ms)
+        other = titled(story.state)
+        yield Statement(state(f"why_{change.why}", name=name_of(record), incident=change.incident, other=other), at_ms)
         if change.counts_as not in ("", record.level):
-            yield Statement(state("one_more", name=_name(record), level=level_text(change.counts_as)), at_ms)
-        if change.what == What.ATTRIBUTED:
-            yield Statement(state("attributed_here", name=_name(record)), at_ms)
+            yield Statement(state("one_more", name=name_of(record), level=level_text(change.counts_as)), at_ms)
 
     def _mutings(self, alert: str, own: Iterable[Change], story: Story) -> Iterator[Statement]:
         """Say whenever something else kept one alert quiet."""
         own = list(own)
         found = [(parse_time(each.time), each.muted) for each in own]
         found += [(parse_time(each.time), each.muted) for each in story.of(Muting) if each.alert == alert]
-        named = next((_name(each.record) for each in own if each.record is not None), _same(alert))
+        named = next((name_of(each.record) for each in own if each.record is not None), same(alert))
         ended = {parse_time(each.time) for each in own if each.record is not None and each.record.level == "green"}
         before: tuple[str, ...] = ()
         for at_ms, muted in sorted(found, key=lambda one: one[0]):
@@ -212,49 +210,6 @@ class Explainer:
                 yield Statement(state("flapping" if flaps else "calm"), at_ms)
                 is_flapping = flaps
 
-    def _pages(self, pages: Iterable[Page], story: Story) -> Iterator[Statement]:
-        """Say what was told, and what came of each; what another channel told instead goes with the page it is for."""
-        ends: dict[str, list[DeliveryEnd]] = {}
-        for end in story.of(DeliveryEnd):
-            ends.setdefault(end.origin or end.key, []).append(end)
-        for page in pages:
-            words: dict[str, str | Text] = {
-                "reason": _reason(page.reason),
-                "level": level_text(page.level),
-                "channel": page.channel,
-                "to": _to(page.to),
-                "key": page.id,
-                "count": str(page.also_count),
-            }
-            at_ms = parse_time(page.time)
-            yield Statement(state("digest" if page.also_count else "page", **words), at_ms)
-            found = _chain(page.id, ends)
-            if not found:
-                yield Statement(state("waiting", key=page.id, channel=page.channel), at_ms)
-            yield from (self._end(end) for end in found)
-
-    def _end(self, end: DeliveryEnd) -> Statement:
-        is_dead = end.outcome in {outcome.value for outcome in DEAD}
-        others = end.together - 1
-        return Statement(
-            state(
-                "failed" if is_dead else "delivered",
-                channel=end.channel,
-                to=_to(end.to),
-                instead=state("instead", channel=end.instead_of) if end.instead_of else NOTHING,
-                together=state("together", count=str(others)) if others else NOTHING,
-                outcome=_OUTCOMES.get(end.outcome, _same(end.outcome)),
-                result="" if not end.result else f" ({end.result}{'' if end.code is None else f' {end.code}'})",
-                key=end.key,
-            ),
-            parse_time(end.time),
-        )
-
-    def _held(self, story: Story) -> Iterator[Statement]:
-        for each in story.of(Held):
-            text = state("held", to=clean(each.to), reason=_reason(each.reason))
-            yield Statement(text, parse_time(each.time))
-
     def _people(self, story: Story) -> Iterator[Statement]:
         """Say what people did; what they asked for and was refused, too."""
         for each in story.of(Change):
@@ -272,8 +227,8 @@ class Explainer:
 
     def _text(self, change: Change) -> Text:
         if change.what == What.PROMISED:
-            return _same(moment(parse_time(change.text), self._zone))
-        return _reason(change.text) if change.what == What.ESCALATED else _same(change.text, 1_000)
+            return same(moment(parse_time(change.text), self._zone))
+        return reason_text(change.text) if change.what == What.ESCALATED else same(change.text, 1_000)
 
     def _ends(self, story: Story) -> Iterator[Statement]:
         """Say when it was over, when it was opened again, and what was found to explain it."""
@@ -283,20 +238,15 @@ class Explainer:
                 yield Statement(state("resolved"), at_ms)
             elif each.what == What.REOPENED:
                 yield Statement(state("reopened"), at_ms)
-            elif each.what == What.ATTRIBUTED and each.record is None:
-                yield Statement(state("attributed", other=self._reasons(story).incident(each.text)), at_ms)
 
-    def _no_page(self, own: Iterable[Change], story: Story) -> list[Statement]:
-        """Say why nobody was paged, if that was recorded."""
-        changes = [each for each in own if each.record is not None and each.record.level != "green"]
-        reasons = dict.fromkeys(reason for each in changes for reason in each.muted)
-        reasons |= dict.fromkeys(reason for each in changes for reason in each.state.get("muted", ()) if not reasons)
-        if reasons:
-            return [Statement(state("no_page_muted", what=self._reasons(story).told(reasons)))]
-        told = changes[-1].state.get("told_level", "green") if changes else "green"
-        if told != "green":
-            return [Statement(state("no_page_told", level=level_text(told)))]
-        return [Statement(state("no_page"))]
+    def _causes(self, story: Story) -> Iterator[Statement]:
+        """Say when a cause was found: an alert that joined, or another incident."""
+        for each in story.of(Change):
+            if each.what == What.ATTRIBUTED and each.record is not None:
+                yield Statement(state("attributed_here", name=name_of(each.record)), parse_time(each.time))
+            elif each.what == What.ATTRIBUTED:
+                other = self._reasons(story).incident(each.text)
+                yield Statement(state("attributed", other=other), parse_time(each.time))
 
     def _nobody(self, story: Story) -> list[Statement]:
         foot = [Statement(state("cut"))] if story.cut else []
@@ -307,85 +257,12 @@ class Explainer:
         return Reasons(story, self._zone)
 
 
-def span(span_ms: int) -> Text:
-    """Write a span of time in each language."""
-    return _each(lambda language: duration(span_ms, language))
-
-
-def _is_of(page: Page, alert: str, from_ms: int, end_ms: int | None) -> bool:
-    if alert in (page.alert, page.latest):
-        return True
-    at_ms = parse_time(page.time)
-    return at_ms >= from_ms and (end_ms is None or at_ms <= end_ms)
-
-
-def _chain(key: str, ends: Mapping[str, list[DeliveryEnd]]) -> list[DeliveryEnd]:
-    """Give how a page ended, and how what was told in its place did, and so on."""
-    found: list[DeliveryEnd] = []
-    asked = [key]
-    for each in asked:
-        for end in ends.get(each, ()):
-            found.append(end)
-            if end.key not in asked:
-                asked.append(end.key)
-    return found
-
-
-def _in_time(statements: Iterable[Statement]) -> list[Statement]:
-    """Put statements in the order of time, those of one time as they were given."""
-    return sorted(statements, key=lambda each: each.time_ms or 0)
-
-
 def _left(rule: RuleThen) -> Text:
     limits = (f"{number(left_at(limit, rule.clear, below=rule.below))}" for _, limit in rule.levels)
-    return _same(" / ".join(limits))
+    return same(" / ".join(limits))
 
 
 def _for(span_ms: int) -> Text:
     if not span_ms:
         return NOTHING
     return {"en": f" for {duration(span_ms, 'en')}", "zh": f" 并持续 {duration(span_ms, 'zh')}"}
-
-
-def _each(say: Any) -> Text:
-    return {language: say(language) for language in LANGUAGES}
-
-
-def _same(text: str, length_max: int = VALUE_LEN_MAX) -> Text:
-    return dict.fromkeys(LANGUAGES, clean(text, length_max))
-
-
-def _key(key: Mapping[str, Any]) -> Text:
-    return _each(lambda language: key_words(key, language))
-
-
-def _name(record: AlertRecord) -> Text:
-    return _each(lambda language: f"{record.title[language]} {key_words(record.key, language)}")
-
-
-def _titled_key(known: Mapping[str, Any] | None) -> Text:
-    if known is None:
-        return _same("?")
-    return _each(lambda language: f"{known['title'][language]} {key_words(known['key'], language)}")
-
-
-def _reason(reason: str) -> Text:
-    if reason not in set(Reason):
-        return _same(reason)
-    return _each(lambda language: REASON_WORDS[Reason(reason)][language])
-
-
-def _to(to: str) -> Text:
-    return state("to", to=clean(to)) if to else NOTHING
-
-
-_STATES: Mapping[str, Text] = {
-    "open": {"en": "open", "zh": "未确认"},
-    "acknowledged": {"en": "acknowledged", "zh": "已确认"},
-    "resolved": {"en": "over", "zh": "已结束"},
-}
-_OUTCOMES: Mapping[str, Text] = {
-    "refused": {"en": "the receiver will never take it", "zh": "接收方拒收"},
-    "expired": {"en": "it waited too long", "zh": "等待过久"},
-    "dropped": {"en": "too many waited", "zh": "等待过多"},
-}

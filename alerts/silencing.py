@@ -7,7 +7,7 @@ from datetime import tzinfo
 from typing import Any
 
 from alerts.audit import AuditRecord
-from alerts.explaining import Statement
+from alerts.explainwords import Statement
 from alerts.reasons import ends_of, level_text
 from alerts.records import parse_time
 from alerts.statements import NOTHING, Text, state

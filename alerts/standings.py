@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 from datetime import tzinfo
 
 from alerts.chronicle import then_of
-from alerts.explaining import Explainer, Statement, span
+from alerts.explaining import Explainer
+from alerts.explainwords import Statement, span
 from alerts.reasons import level_text
 from alerts.records import AlertRecord, Scalar
 from alerts.statements import Text, state

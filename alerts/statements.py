@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 
@@ -11,6 +11,11 @@ from alerts.texts import LANGUAGES, fill
 
 Text = Mapping[str, str]
 """The same in each language."""
+
+BETWEEN: Text = {"en": "; ", "zh": "；"}
+COMMA: Text = {"en": ", ", "zh": "、"}
+SPACE: Text = {"en": " ", "zh": " "}
+COLON: Text = {"en": ": ", "zh": "："}
 
 
 @cache
@@ -35,9 +40,9 @@ def state(name: str, /, **words: str | Text) -> Text:
     return told
 
 
-def joined(texts: list[Text], by: str = "; ") -> Text:
+def joined(texts: Sequence[Text], by: Text = BETWEEN) -> Text:
     """Put texts behind each other."""
-    return {language: by.join(text[language] for text in texts) for language in LANGUAGES}
+    return {language: by[language].join(text[language] for text in texts) for language in LANGUAGES}
 
 
 NOTHING: Text = dict.fromkeys(LANGUAGES, "")

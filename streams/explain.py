@@ -9,7 +9,8 @@ from typing import Any
 import msgspec
 
 from alerts.chronicle import DeliveryEnd, Page
-from alerts.explaining import Explainer, sentences
+from alerts.explaining import Explainer
+from alerts.explainwords import sentences
 from alerts.reasons import incidents_in, silences_in
 from alerts.silencing import notice_statements, silence_statements
 from alerts.story import Story

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from alerts.chronicle import Series
-from alerts.explaining import Statement, sentences
+from alerts.explainwords import Statement, sentences
 from alerts.records import Scalar
 from alerts.standings import standing_statements
 from alerts.statements import state
