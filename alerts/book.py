@@ -10,8 +10,9 @@ import msgspec
 from msgspec.structs import replace
 
 from alerts.archive import Archive, ArchiveDump
-from alerts.homes import Homes
+from alerts.homes import Homes, Why
 from alerts.incidents import Entry, Incident, IncidentChange, IncidentState, What, noted
+from alerts.journal import Journal
 from alerts.members import Member, Members, Mutes
 from alerts.moves import begun, moved_on, what_became
 from alerts.records import AlertRecord
@@ -53,6 +54,7 @@ class IncidentBook:
         self._members: dict[str, Members] = {}
         self._incident_of: dict[str, str] = {}  # firing alert → incident
         self._homes = Homes(self._firing, tuning)
+        self.journal = Journal()
 
     def __len__(self) -> int:
         return len(self._firing) + len(self._over.incidents)
@@ -106,8 +108,7 @@ class IncidentBook:
 
     def judge(self, incident_id: str, mutes: Mutes) -> None:
         """Ask anew of each alert of an incident what mutes it."""
-        incident = self._firing[incident_id]
-        self._members[incident_id].judge(mutes, is_raised=incident.is_unexplained)
+        self._rejudge(incident_id, mutes, is_raised=self._firing[incident_id].is_unexplained)
 
     def tell(self, incident_id: str, telling: Telling) -> Incident:
         """Note what was told of an incident that is kept."""
@@ -150,6 +151,7 @@ class IncidentBook:
             return None
         kept = noted(known, Entry(at_ms, what, known.level, known.value, by, text=text))
         (self._firing if known.is_firing else self._over.incidents)[incident_id] = kept
+        self.journal.line(kept)
         return IncidentChange(what, kept)
 
     def dump(self) -> Any:
@@ -198,8 +200,17 @@ class IncidentBook:
             members.put(record, self._scopes.of(record.rule, record.key).role, mutes, is_raised=over.is_unexplained)
             return False
         self._firing[over.id] = self._reopened(over)
-        members.judge(mutes, is_raised=over.is_unexplained)
+        self._rejudge(over.id, mutes, is_raised=over.is_unexplained)
         return True
+
+    def _rejudge(self, incident_id: str, mutes: Mutes, *, is_raised: bool) -> None:
+        """Ask anew of every alert of an incident what mutes it; note where the answer is another."""
+        members = self._members[incident_id]
+        before = {member.record.alert: member.muted for member in members}
+        members.judge(mutes, is_raised=is_raised)
+        for member in members:
+            if member.muted != before[member.record.alert]:
+                self.journal.remuted(incident_id, member)
 
     def _reopened(self, over: Incident) -> Incident:
         """Take an incident back from those that are over, with the alerts that still fire."""
@@ -216,7 +227,7 @@ class IncidentBook:
 
     def _arrive(self, record: AlertRecord, mutes: Mutes) -> list[IncidentChange]:
         scope = self._scopes.of(record.rule, record.key)
-        home = self._home(record, scope)
+        home, why = self._home(record, scope) or (None, Why.NEW)
         if home is None:
             self._members[record.incident] = Members()
             asks_why = scope.role is Role.SYMPTOM and scope.is_placed and self._scopes.has_causes
@@ -228,23 +239,25 @@ class IncidentBook:
         self._firing[home.id] = home
         self._incident_of[record.alert] = home.id
         self._homes.put(scope, home.id)
-        changes = [self._settle(home, record, scope, mutes)]
+        changes = [self._settle(home, record, scope, mutes, why)]
         return changes + self._explain(home.id, scope, record.time_ms, mutes)
 
-    def _home(self, record: AlertRecord, scope: Scope) -> Incident | None:
+    def _home(self, record: AlertRecord, scope: Scope) -> tuple[Incident, Why] | None:
         last, ended_ms = self._over.last_of(record)
         if record.started_ms - ended_ms <= self._tuning.reopen_ms and (known := self.get(last)) is not None:
-            return known
+            return known, Why.AGAIN
         return self._homes.find(scope, record.time_ms)
 
-    def _settle(self, incident: Incident, record: AlertRecord, scope: Scope, mutes: Mutes) -> IncidentChange:
-        """Put an alert at its newest into its incident; say what that made of it."""
+    def _settle(
+        self, incident: Incident, record: AlertRecord, scope: Scope, mutes: Mutes, why: str = ""
+    ) -> IncidentChange:
+        """Put an alert at its newest into its incident; say what that made of it. `why`: it has only just come."""
         members = self._members[incident.id]
         found = scope.role is Role.CAUSE and incident.role is not Role.CAUSE
         is_raised = incident.is_unexplained and not found
         member = members.put(record, scope.role, mutes, is_raised=is_raised)
         if found:
-            members.judge(mutes, is_raised=False)
+            self._rejudge(incident.id, mutes, is_raised=False)
         telling = incident.telling
         if member.is_red and not member.was_red and telling.level == "red":
             telling = reddened(telling, _named(record))
@@ -264,6 +277,8 @@ class IncidentBook:
             ),
             record,
             what,
+            member,
+            why,
         )
 
     def _leave(self, incident: Incident, record: AlertRecord) -> IncidentChange:
@@ -294,9 +309,13 @@ class IncidentBook:
         del self._incident_of[record.alert]
         self._over.end(record, incident_id)
 
-    def _keep(self, incident: Incident, record: AlertRecord, what: What) -> IncidentChange:
+    def _keep(
+        self, incident: Incident, record: AlertRecord, what: What, member: Member | None = None, why: str = ""
+    ) -> IncidentChange:
         kept = moved_on(incident, self._members[incident.id], record, what, self._tuning)
         self._firing[kept.id] = kept
+        own = member or Member(record, kept.role, record.level)  # one that ended counts no longer
+        self.journal.line(kept, own, why)
         return IncidentChange(what, kept)
 
     def _explain(self, home: str, scope: Scope, at_ms: int, mutes: Mutes) -> list[IncidentChange]:
@@ -306,7 +325,7 @@ class IncidentBook:
             known = self._firing[other]
             cause = self._firing[by].cause or self._firing[by].record
             was = known.level
-            self._members[other].judge(mutes, is_raised=False)
+            self._rejudge(other, mutes, is_raised=False)
             record = replace(known.record, level=self._members[other].level, was=was)
             self._firing[other] = replace(known, explained_by=by, is_unexplained=False, cause=cause, record=record)
             told = self.note(other, What.ATTRIBUTED, at_ms=at_ms, text=by)

@@ -33,13 +33,13 @@ class Beside:
     _pulse: Pulse = field(default_factory=Pulse)
 
     @contextlib.asynccontextmanager
-    async def at_work(self) -> AsyncIterator[None]:
-        """Do all of it as long as the block runs. What fails ends the host, which raises it."""
+    async def at_work(self, *others: Coroutine[object, object, None]) -> AsyncIterator[None]:
+        """Do all of it, and what `others` do, as long as the block runs. What fails ends the host, which raises it."""
         fail = self.host.fail
         beats = [every(REFRESH_S, self.refresh, fail), every(SAY_AGAIN_S, self._say_again, fail)]
         if self.heartbeat is not None:
             beats.append(every(self.heartbeat_every_s, self._beat_heart, fail))
-        async with _beside(*beats):
+        async with _beside(*beats, *others):
             yield
 
     async def refresh(self) -> None:

@@ -25,6 +25,7 @@ from streams.series import SERIES_MAX, LevelCollector, LevelView
 
 RESULTS = ("accepted", "late", "duplicate", "rejected")
 RELOADS = ("taken", "refused")
+HISTORY_LOSSES = ("forgotten", "foreign", "untold")
 INCIDENT_LEVELS = ("act", "yellow", "orange", "red")
 UNKNOWN = "unknown"
 """The label value of a stream or channel that was not declared: no text from an event becomes a label here."""
@@ -105,6 +106,14 @@ class Metrics:
             "Rules that are not judged because workers count them by different rule files.",
             registry=registry,
         )
+        self._history_lag = Gauge(
+            "tocsin_history_lag_records", "Records of the log that are not in the history yet.", registry=registry
+        )
+        self._history = counter(
+            "tocsin_history_left_out_total",
+            "What is not in the history: rows grown old, records that are none of ours, deliveries not told in time.",
+            reason=HISTORY_LOSSES,
+        )
         self._delay = Histogram(
             "tocsin_detection_delay_seconds",
             "From event time reaching a boundary to the alert being published.",
@@ -153,6 +162,14 @@ class Metrics:
     def count_late_partials(self, count: int) -> None:
         """Count panes that came after their boundary was judged."""
         self._late_partials.inc(count)
+
+    def set_history_lag(self, records: int) -> None:
+        """Show how many records of the log are not in the history yet."""
+        self._history_lag.set(records)
+
+    def count_history(self, result: str, count: int) -> None:
+        """Count what is not, or no longer, in the history; `result` is one of `HISTORY_LOSSES`."""
+        self._history.of(result).inc(count)
 
     def set_incidents(self, counts: Mapping[tuple[str, IncidentState], int]) -> None:
         """Show how many incidents there are of each (level, state); those not named are none."""

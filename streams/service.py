@@ -24,6 +24,8 @@ from streams.commandlog import add_commands
 from streams.desk_stage import DeskStage
 from streams.feed import Feed
 from streams.handling import HandlingCollector
+from streams.historian import Historian
+from streams.historyapi import add_history
 from streams.host import Host
 from streams.hosting import HostSettings
 from streams.listeners import Listeners
@@ -37,6 +39,7 @@ from streams.settings import Settings, SettingsError, secret_of
 from streams.site import SHIPPED, Site
 from streams.stage import Outgoing
 from streams.state import state_folder
+from streams.tellings import Tellings
 from streams.topics import NOTIFICATIONS, Topic, notifications, plan
 from streams.version import VERSION
 from streams.waysout import heartbeat_of, policies_of, senders_of
@@ -120,9 +123,13 @@ class Service:
         app = make_app(self.overview, self.metrics.registry, self.listeners.feed, self, self._door)
         add_orders(app, self)
         add_commands(app, AtDesk(self.overview, self.host.publish, self._clock), self._clock)
+        folder, group = state_folder(self.settings.state_dir), self.settings.group
+        historian = Historian(self.settings.broker, folder, group, self.metrics, now_ms=_wall_ms, access=self.access)
+        add_history(app, historian, self.overview, self.settings.judge_partitions)
         server = await serve(app, self.settings.web.host, self.settings.web.port)
         self.url = f"http://{self.settings.web.host}:{server.port}"
-        around = Surroundings(now_ms=_wall_ms, folder=state_folder(self.settings.state_dir), name=self.settings.group)
+        tellings = Tellings(self.host.publish, self.metrics.count_history)
+        around = Surroundings(now_ms=_wall_ms, folder=folder, name=group, witness=tellings.witness)
         self._outbox = Outbox(self._senders, policies_of(self.settings, self._senders), self.metrics, around)
         beside = self.beside = Beside(
             host=self.host,
@@ -136,10 +143,11 @@ class Service:
         )
         await self._outbox.open(self.host.fail)
         try:
-            async with beside.at_work():
+            async with beside.at_work(tellings.run(), historian.run()):
                 await self.host.run()
         finally:
             await self._outbox.close(_SEND_GRACE_S)
+            await historian.close()
             if self._heartbeat is not None:
                 await self._heartbeat.close()
             await server.stop()

@@ -18,6 +18,9 @@ from streams.commands.telling import token_of
 _WAIT_S = 5.0  # for what the desk makes of a command
 _POLL_S = 0.2
 
+Ask = Callable[..., tuple[int, dict[str, Any]]]
+"""Asks the worker for a path, and gives status and answer."""
+
 OUTPUT = click.option("--output", type=click.Choice(["text", "json"]), default="text", show_default=True,
                        help="json: an object a line.")  # fmt: skip
 

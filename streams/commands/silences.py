@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
 
-from streams.commands.incidents import OUTPUT, from_now, paged, send_command
+from streams.commands.incidents import OUTPUT, Ask, from_now, paged, send_command
 from streams.commands.options import Duration
-
-Ask = Callable[..., tuple[int, dict[str, Any]]]
 
 _MATCH = click.argument("match", nargs=-1, required=True, metavar="FIELD=NAME...")
 _LASTING = click.option("--for", "span_ms", type=Duration(), default="1h", show_default=True, help="How long.")
@@ -33,6 +31,19 @@ def list_(*, ask: Ask, output: str) -> None:
         click.echo(json.dumps(row, ensure_ascii=False) if output == "json" else _line(row))
     if not rows and output == "text":
         click.echo("no silences", err=True)
+
+
+@command.command()
+@click.argument("silence")
+@paged
+@OUTPUT
+def show(*, silence: str, ask: Ask, output: str) -> None:
+    """Show one silence that holds or will. `tocsin explain ID` tells of those that are over, too."""
+    rows = [row for row in ask("/api/v1/silences")[1]["silences"] if row["id"] == silence]
+    if not rows:
+        click.echo(f"tocsin silences: no silence {silence} holds or will: see tocsin explain {silence}", err=True)
+        click.get_current_context().exit(1)
+    click.echo(json.dumps(rows[0], ensure_ascii=False) if output == "json" else _line(rows[0]))
 
 
 @command.command()

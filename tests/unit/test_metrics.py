@@ -43,6 +43,8 @@ CONTRACT = {
     "tocsin_series_folded_total": {"rule"},
     "tocsin_partials_late_total": set(),
     "tocsin_breaker_open": {"stream"},
+    "tocsin_history_lag_records": set(),
+    "tocsin_history_left_out_total": {"reason"},
     "tocsin_reloads_total": {"result"},
     "tocsin_rules_waiting": set(),
     "tocsin_target": {"rule", "kind"},

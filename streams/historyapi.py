@@ -1,0 +1,112 @@
+"""What happened, over the page of any worker: history, and why. Read-only, but for making it anew from the log."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from http import HTTPStatus
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from aiohttp import web
+
+from streams.explain import UnknownId, explanation, timeline
+from streams.historian import Historian, HistoryAway
+from streams.historyfile import TooLong
+from streams.historyreads import WrongQuestion, read_wanted
+from streams.orders import guarded, refusal
+from streams.overview import Overview
+from streams.report import judge_of
+from streams.standings import read_series, standing_told
+
+HISTORY = "/api/v1/history"
+EXPLAIN = "/api/v1/explain"
+INCIDENTS = HISTORY + "/incidents"
+ALERTS = HISTORY + "/alerts"
+NOTIFICATIONS = HISTORY + "/notifications"
+NOTICES = HISTORY + "/notices"
+REBUILD = HISTORY + "/rebuild"
+
+_SPAN = ("from", "to", "level", "limit", "after")
+PARAMETERS: Mapping[str, tuple[str, ...]] = {
+    INCIDENTS: (*_SPAN, "rule", "q"),
+    ALERTS: (*_SPAN, "rule", "q"),
+    NOTIFICATIONS: (*_SPAN, "incident", "channel"),
+}
+"""What each list may be asked for."""
+
+ID_LEN_MAX = 200
+
+_Handler = Callable[[web.Request], Awaitable[web.Response]]
+
+
+def add_history(app: web.Application, historian: Historian, overview: Overview, judge_partitions: int) -> None:
+    """Let `app` answer about what happened. Its middleware has asked for the token by then."""
+    zone = ZoneInfo(overview.zone)
+
+    async def incidents(request: web.Request) -> web.Response:
+        wanted = read_wanted(request.query, PARAMETERS[INCIDENTS])
+        return web.json_response(await historian.ask(lambda reads: reads.incidents(wanted)))
+
+    async def alerts(request: web.Request) -> web.Response:
+        wanted = read_wanted(request.query, PARAMETERS[ALERTS])
+        return web.json_response(await historian.ask(lambda reads: reads.alerts(wanted)))
+
+    async def notifications(request: web.Request) -> web.Response:
+        wanted = read_wanted(request.query, PARAMETERS[NOTIFICATIONS])
+        return web.json_response(await historian.ask(lambda reads: reads.notifications(wanted)))
+
+    async def incident(request: web.Request) -> web.Response:
+        return _found(await historian.ask(timeline(_id(request))), "no such incident in the history")
+
+    async def notice(request: web.Request) -> web.Response:
+        name = _id(request)
+        steps = await historian.ask(lambda reads: reads.notice(name))
+        return _found({"notice": steps[-1], "steps": list(steps)} if steps else None, "no such notice in the history")
+
+    async def explain(request: web.Request) -> web.Response:
+        return web.json_response(await historian.ask(explanation(_id(request), zone)))
+
+    async def standing(request: web.Request) -> web.Response:
+        rule, key = read_series(request.query, overview.rules)
+        partition = judge_of(rule.id, judge_partitions)
+        return web.json_response(await standing_told(rule, key, partition, overview, historian, zone))
+
+    async def rebuild(_: web.Request) -> web.Response:
+        historian.rebuild()
+        return web.json_response({"rebuilding": True}, status=HTTPStatus.ACCEPTED)
+
+    app.router.add_get(INCIDENTS, _careful(incidents))
+    app.router.add_get(INCIDENTS + "/{id}", _careful(incident))
+    app.router.add_get(ALERTS, _careful(alerts))
+    app.router.add_get(NOTIFICATIONS, _careful(notifications))
+    app.router.add_get(NOTICES + "/{id}", _careful(notice))
+    app.router.add_get(EXPLAIN, _careful(standing))
+    app.router.add_get(EXPLAIN + "/{id}", _careful(explain))
+    app.router.add_post(REBUILD, guarded(rebuild))
+
+
+def _careful(handler: _Handler) -> _Handler:
+    """Turn what cannot be answered into a status and one line."""
+
+    async def careful(request: web.Request) -> web.Response:
+        try:
+            return await handler(request)
+        except (WrongQuestion, TooLong) as error:
+            return refusal(HTTPStatus.BAD_REQUEST, str(error))
+        except UnknownId as error:
+            return refusal(HTTPStatus.NOT_FOUND, str(error))
+        except HistoryAway as error:
+            return refusal(HTTPStatus.SERVICE_UNAVAILABLE, str(error))
+
+    return careful
+
+
+def _id(request: web.Request) -> str:
+    name = request.match_info["id"]
+    if len(name) > ID_LEN_MAX or not name.isprintable():
+        raise WrongQuestion(f"an id is at most {ID_LEN_MAX} printable characters")
+    return name
+
+
+def _found(told: Mapping[str, Any] | None, why: str) -> web.Response:
+    return refusal(HTTPStatus.NOT_FOUND, why) if told is None else web.json_response(told)
