@@ -16,6 +16,7 @@ from alerts.commands import Command, CommandError
 from alerts.happenings import told_of
 from alerts.hush import Hush
 from alerts.incidents import Incident, IncidentChange, What
+from alerts.joining import Joining
 from alerts.notices import NoticeBook, NoticeChange
 from alerts.notifications import Notification, Reason
 from alerts.orders import carry_out
@@ -57,6 +58,7 @@ class Desk:
         self._tuning = chosen.tuning
         self._scopes = Scopes(self._rules, chosen.above)
         self.incidents = IncidentBook(self._scopes, chosen.tuning)
+        self._joining = Joining(self.incidents)
         self.notices = NoticeBook(shipped, zone, english=chosen.english)
         self._hush = Hush(self._rules, self._scopes, chosen)
         self._pages = Pages(self._rules, routing, chosen, self._around)
@@ -76,7 +78,7 @@ class Desk:
         A record that was handled before gives nothing. `now_ms` dates the drafts and says what is muted.
         """
         effects: list[Effect] = self._remute(now_ms)
-        for place, change in enumerate(self.incidents.apply(record, self._hush.mutes(now_ms))):
+        for place, change in enumerate(self._joining.apply(record, self._hush.mutes(now_ms))):
             incident = change.incident
             effects += [change, *self._teller.tell(incident.id, now_ms, by=record if place == 0 else None)]
             rule = self._rules.get(incident.rule)

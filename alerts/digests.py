@@ -90,6 +90,16 @@ def digest(notifications: Sequence[Notification], zone: tzinfo, language: Langua
     return "\n".join((clip("\n".join(lines), bytes_max), *pages))
 
 
+def shortened(notifications: Sequence[Notification]) -> list[Notification]:
+    """Leave out what a newer one of the same incident says anew; a red is never left out. The order stays.
+
+    >>> shortened([])
+    []
+    """
+    newest = {each.record.incident: each for each in notifications}
+    return [each for each in notifications if _is_red(each) or each is newest[each.record.incident]]
+
+
 def _is_red(notification: Notification) -> bool:
     return notification.record.level == "red" and notification.reason not in ASIDES
 

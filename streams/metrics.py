@@ -27,6 +27,9 @@ RESULTS = ("accepted", "late", "duplicate", "rejected")
 RELOADS = ("taken", "refused")
 HISTORY_LOSSES = ("forgotten", "foreign", "untold")
 INCIDENT_LEVELS = ("act", "yellow", "orange", "red")
+LOG = "commands"
+"""The label value of the desk's log: what is no entry there is a dead letter too."""
+
 UNKNOWN = "unknown"
 """The label value of a stream or channel that was not declared: no text from an event becomes a label here."""
 
@@ -64,7 +67,10 @@ class Metrics:
             "tocsin_events_total", "Events read, by what became of them.", stream=self._streams, result=RESULTS
         )
         self._dead_letters = counter(
-            "tocsin_dead_letters_total", "Events that could not be used.", stream=self._streams, reason=tuple(Reason)
+            "tocsin_dead_letters_total",
+            "Events that could not be used.",
+            stream=(*self._streams, LOG),
+            reason=tuple(Reason),
         )
         self._unknown_places = counter(
             "tocsin_unknown_places_total",
@@ -141,6 +147,10 @@ class Metrics:
         """Count events that became dead letters, and with that as `rejected`; `reason` is a `Reason`."""
         self._dead_letters.of(_declared(stream, self._streams), reason).inc(count)
         self.count_events(stream, "rejected", count)
+
+    def count_bad_command(self, reason: str) -> None:
+        """Count an entry of the desk's log that became a dead letter."""
+        self._dead_letters.of(LOG, reason).inc()
 
     def count_unknown_places(self, stream: str, count: int = 1) -> None:
         """Count events that name a place which the table of places lacks."""

@@ -41,6 +41,7 @@ from streams.stage import Outgoing
 from streams.state import state_folder
 from streams.tellings import Tellings
 from streams.topics import NOTIFICATIONS, Topic, notifications, plan
+from streams.undelivered import add_undelivered
 from streams.version import VERSION
 from streams.waysout import heartbeat_of, policies_of, senders_of
 from streams.web import Caller, Door, make_app, serve
@@ -126,6 +127,7 @@ class Service:
         folder, group = state_folder(self.settings.state_dir), self.settings.group
         historian = Historian(self.settings.broker, folder, group, self.metrics, now_ms=_wall_ms, access=self.access)
         add_history(app, historian, self.overview, self.settings.judge_partitions)
+        add_undelivered(app, lambda: self._outbox)
         server = await serve(app, self.settings.web.host, self.settings.web.port)
         self.url = f"http://{self.settings.web.host}:{server.port}"
         tellings = Tellings(self.host.publish, self.metrics.count_history)
@@ -216,7 +218,7 @@ class Service:
 
     def _desk_stage(self) -> DeskStage:
         assert self._outbox is not None
-        return DeskStage(self._desk(), self._outbox, self.listeners)
+        return DeskStage(self._desk(), self._outbox, self.listeners, self.metrics.count_bad_command)
 
     def _desk(self, rules: Sequence[Rule] | None = None) -> Desk:
         chosen = self.rules if rules is None else rules

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
 
+from alerts.digests import digest_key, shortened
 from alerts.notifications import ASIDES, Delivery, Notification, Result
 from alerts.senders.labels import labels, reading
 from alerts.senders.poster import Poster, Reach
@@ -34,9 +35,37 @@ class WebhookSender:
         body = msgspec.json.encode(payload(notification))
         return await self._poster.post(body, signed(self._secret, self._now_ms(), body, notification.idempotency_key))
 
+    async def send_digest(self, notifications: Sequence[Notification]) -> Delivery:
+        """Post many as one group: every red, and of each other incident what is newest."""
+        told = shortened([each for each in notifications if each.reason not in ASIDES])
+        if not told:
+            return Delivery(Result.DELIVERED)
+        body = msgspec.json.encode(group(told))
+        return await self._poster.post(body, signed(self._secret, self._now_ms(), body, digest_key(notifications)))
+
     async def close(self) -> None:
         """Close the connections."""
         await self._poster.close()
+
+
+def group(notifications: Sequence[Notification]) -> dict[str, Any]:
+    """Write many as Alertmanager would: one group, which fires as long as any of it does."""
+    parts = [payload(each) for each in notifications]
+    alerts = [alert for part in parts for alert in part["alerts"]]
+    fires = any(alert["status"] == "firing" for alert in alerts)
+    return {
+        **parts[0],
+        "groupKey": f"{{}}:{{digest={digest_key(notifications)}}}",
+        "status": "firing" if fires else "resolved",
+        "groupLabels": {},
+        "commonLabels": _common([alert["labels"] for alert in alerts]),
+        "commonAnnotations": _common([alert["annotations"] for alert in alerts]),
+        "alerts": alerts,
+    }
+
+
+def _common(named: Sequence[dict[str, str]]) -> dict[str, str]:
+    return {name: value for name, value in named[0].items() if all(each.get(name) == value for each in named)}
 
 
 def payload(notification: Notification) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""`tocsin notify test`: a test message through the real senders, and what came of it."""
+"""`tocsin notify`: a test message through the real senders, and what came of it; what was given up."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from streams.commands import undelivered
 from streams.commands.joining import ending
 
 if TYPE_CHECKING:
@@ -31,7 +32,11 @@ _HINTS: Mapping[tuple[str, int], str] = {
 
 @click.group()
 def command() -> None:
-    """Try out how people are told."""
+    """Try out how people are told; see what was given up, and have it tried again."""
+
+
+command.add_command(undelivered.failed)
+command.add_command(undelivered.retry)
 
 
 @command.command("test")

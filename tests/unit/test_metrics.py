@@ -108,6 +108,13 @@ def test_every_child_is_there_at_zero_from_the_start(metrics: Metrics) -> None:
     assert value("tocsin_build_info", {"version": "1.2.3", "python": platform.python_version()}) == 1
 
 
+def test_an_entry_of_the_log_that_cannot_be_read_is_counted(metrics: Metrics) -> None:
+    shown = metrics.registry.get_sample_value
+    assert shown("tocsin_dead_letters_total", {"stream": "commands", "reason": "bad-value"}) == 0
+    metrics.count_bad_command("bad-value")
+    assert shown("tocsin_dead_letters_total", {"stream": "commands", "reason": "bad-value"}) == 1
+
+
 def test_a_refused_event_is_a_rejected_event(metrics: Metrics) -> None:
     metrics.count_events("calls", "accepted", 7)
     metrics.count_refused("calls", "not-json", 2)
