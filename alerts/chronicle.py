@@ -22,7 +22,10 @@ ALSO_LEN_MAX = 100
 
 
 class RuleThen(msgspec.Struct, frozen=True, kw_only=True):
-    """A rule as the desk had it when an alert came: spans in milliseconds, `fingerprint` names its arithmetic."""
+    """A rule as the desk had it when an alert came: spans in milliseconds, `fingerprint` names its arithmetic.
+
+    `varies`: at some hours other thresholds than `levels` hold.
+    """
 
     fingerprint: str
     levels: tuple[tuple[str, float], ...]
@@ -34,6 +37,7 @@ class RuleThen(msgspec.Struct, frozen=True, kw_only=True):
     clear_for_ms: int
     unknown_after_ms: int
     min_events: int
+    varies: bool = False
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="kind", tag="change"):
@@ -172,6 +176,7 @@ def then_of(rule: Rule) -> RuleThen:
         clear_for_ms=rule.clear_for_ms,
         unknown_after_ms=rule.unknown_after_ms,
         min_events=rule.min_events,
+        varies=bool(rule.when),
     )
 
 

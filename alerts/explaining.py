@@ -133,6 +133,8 @@ class Explainer:
             state("rises_after", span=span(rule.for_ms)) if rule.for_ms else state("rises_at_once"),
             state("falls", limit=_left(rule), span=_for(rule.clear_for_ms)),
         ]
+        if rule.varies:
+            told.append(state("varies"))
         if rule.min_events:
             told.append(state("min_events", count=str(rule.min_events)))
         return [Statement(each) for each in told]

@@ -79,7 +79,7 @@ class Historian:
         self._file: HistoryFile | None = None
         self._is_over = False  # the file is to be made anew
         self._tidied_s = 0.0
-        self.caught_up = asyncio.Event()
+        self.behind: int | None = None  # records of the log that are not in it yet; None: not known
 
     # What others ask.
 
@@ -96,7 +96,7 @@ class Historian:
     def rebuild(self) -> None:
         """Have the file made anew from the log, from its beginning."""
         self._is_over = True
-        self.caught_up.clear()
+        self.behind = None
 
     # Work.
 
@@ -167,10 +167,8 @@ class Historian:
         ends = [consumer.highwater(place) for place in places]
         at = [await consumer.position(place) for place in places]
         if None not in ends:
-            lag = sum(max(end - position, 0) for end, position in zip(ends, at, strict=True))
-            self._metrics.set_history_lag(lag)
-            if lag == 0:
-                self.caught_up.set()
+            self.behind = sum(max(end - position, 0) for end, position in zip(ends, at, strict=True))
+            self._metrics.set_history_lag(self.behind)
 
     async def _tidy(self, file: HistoryFile) -> None:
         self._tidied_s = time.monotonic()

@@ -9,10 +9,11 @@ from zoneinfo import ZoneInfo
 
 from aiohttp import web
 
+from alerts.statements import state
 from streams.explain import UnknownId, explanation, timeline
 from streams.historian import Historian, HistoryAway
 from streams.historyfile import TooLong
-from streams.historyreads import WrongQuestion, read_wanted
+from streams.historyreads import HistoryReads, Wanted, WrongQuestion, read_wanted
 from streams.orders import guarded, refusal
 from streams.overview import Overview
 from streams.report import judge_of
@@ -43,17 +44,13 @@ def add_history(app: web.Application, historian: Historian, overview: Overview, 
     """Let `app` answer about what happened. Its middleware has asked for the token by then."""
     zone = ZoneInfo(overview.zone)
 
-    async def incidents(request: web.Request) -> web.Response:
-        wanted = read_wanted(request.query, PARAMETERS[INCIDENTS])
-        return web.json_response(await historian.ask(lambda reads: reads.incidents(wanted)))
+    def listing(path: str, read: Callable[[HistoryReads, Wanted], dict[str, Any]]) -> _Handler:
+        async def rows(request: web.Request) -> web.Response:
+            wanted = read_wanted(request.query, PARAMETERS[path])
+            told = await historian.ask(lambda reads: read(reads, wanted))
+            return web.json_response({**told, "behind": historian.behind})
 
-    async def alerts(request: web.Request) -> web.Response:
-        wanted = read_wanted(request.query, PARAMETERS[ALERTS])
-        return web.json_response(await historian.ask(lambda reads: reads.alerts(wanted)))
-
-    async def notifications(request: web.Request) -> web.Response:
-        wanted = read_wanted(request.query, PARAMETERS[NOTIFICATIONS])
-        return web.json_response(await historian.ask(lambda reads: reads.notifications(wanted)))
+        return rows
 
     async def incident(request: web.Request) -> web.Response:
         return _found(await historian.ask(timeline(_id(request))), "no such incident in the history")
@@ -64,7 +61,11 @@ def add_history(app: web.Application, historian: Historian, overview: Overview, 
         return _found({"notice": steps[-1], "steps": list(steps)} if steps else None, "no such notice in the history")
 
     async def explain(request: web.Request) -> web.Response:
-        return web.json_response(await historian.ask(explanation(_id(request), zone)))
+        told = await historian.ask(explanation(_id(request), zone))
+        if historian.behind != 0:
+            count = "?" if historian.behind is None else str(historian.behind)
+            told["statements"].append(dict(state("behind", count=count)))
+        return web.json_response({**told, "behind": historian.behind})
 
     async def standing(request: web.Request) -> web.Response:
         rule, key = read_series(request.query, overview.rules)
@@ -75,10 +76,10 @@ def add_history(app: web.Application, historian: Historian, overview: Overview, 
         historian.rebuild()
         return web.json_response({"rebuilding": True}, status=HTTPStatus.ACCEPTED)
 
-    app.router.add_get(INCIDENTS, _careful(incidents))
+    app.router.add_get(INCIDENTS, _careful(listing(INCIDENTS, HistoryReads.incidents)))
     app.router.add_get(INCIDENTS + "/{id}", _careful(incident))
-    app.router.add_get(ALERTS, _careful(alerts))
-    app.router.add_get(NOTIFICATIONS, _careful(notifications))
+    app.router.add_get(ALERTS, _careful(listing(ALERTS, HistoryReads.alerts)))
+    app.router.add_get(NOTIFICATIONS, _careful(listing(NOTIFICATIONS, HistoryReads.notifications)))
     app.router.add_get(NOTICES + "/{id}", _careful(notice))
     app.router.add_get(EXPLAIN, _careful(standing))
     app.router.add_get(EXPLAIN + "/{id}", _careful(explain))

@@ -122,11 +122,19 @@ _listing(
 @command.command()
 @click.argument("incident")
 @paged
-def show(*, incident: str, ask: Ask) -> None:
-    """Show all that is known of one incident, as JSON: `tocsin explain` says it in words."""
-    from streams.historyapi import INCIDENTS
+@LANG
+@OUTPUT
+def show(*, incident: str, ask: Ask, lang: str | None, output: str) -> None:
+    """Show all that is known of one incident: in words, as `tocsin explain` does, or as records (json)."""
+    from streams.historyapi import EXPLAIN, INCIDENTS
 
-    click.echo(json.dumps(ask(f"{INCIDENTS}/{quote(incident, safe='')}")[1], ensure_ascii=False))
+    name = quote(incident, safe="")
+    told = ask(f"{INCIDENTS}/{name}")[1]
+    if output == "json":
+        click.echo(json.dumps(told, ensure_ascii=False))
+        return
+    for one in ask(f"{EXPLAIN}/{name}")[1]["statements"]:
+        click.echo(one[lang or spoken()])
 
 
 @command.command()

@@ -142,8 +142,10 @@ async def test_the_commands(tmp_path: Path) -> None:
                 assert "yellow to red" in line
                 assert "投诉激增" in line
                 assert (await say(service, "history", "incidents", "--level", "green")).stdout == ""
-                shown = await say(service, "history", "show", row["incident"])
+                shown = await say(service, "history", "show", row["incident"], "--output", "json")
                 assert json.loads(shown.stdout)["incident"] == row["incident"]
+                said = (await say(service, "history", "show", row["incident"], "--lang", "en")).stdout
+                assert "YELLOW → RED" in said
                 wrong = await say(service, "history", "incidents", "--from", "yesterday")
                 assert (wrong.exit_code, wrong.stdout) == (2, "")
                 assert '"from" is a time' in wrong.stderr
