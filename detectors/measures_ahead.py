@@ -98,7 +98,7 @@ def select_agents(measure: Measure, where: tuple[Condition, ...], streams: Mappi
     if measure.kind is not Kind.SERVICE_LEVEL_AHEAD or measure.to is None:
         return measure
     fields = streams[measure.to.stream].fields
-    shared = tuple(condition for condition in where if condition.field in fields)
+    shared = tuple(condition for condition in where if fields.keys() >= set(condition.fields))
     return replace(measure, to=replace(measure.to, where=(*measure.to.where, *shared)))
 
 
