@@ -12,6 +12,7 @@ class Slot(Enum):
 
     FIELD = "the name of a field"
     NUMBER_FIELD = "the name of a number field"
+    TIME_FIELD = "the name of a time field"
     WHERE = "conditions on fields"
     NUMBER = "a number over 0"
     FRACTION = "a number over 0, up to 1"
@@ -100,6 +101,13 @@ FORMS = (
         {"from": Slot.TEXTS, "until": Slot.TEXTS, "limit": Slot.LIMIT},
         {"at": Slot.NUMBER, "calendar": Slot.TEXT, "name_worst": ("step",)},
         of_things=True,
+    ),
+    Form(
+        "overdue",
+        "things that are near the moment their event names, or past it; or the longest of them",
+        ("count", "longest"),
+        {"to": Slot.TIME_FIELD},
+        {"ahead": Slot.DURATION, "until": Slot.TEXTS},
     ),
     Form(
         "unusual",
