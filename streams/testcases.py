@@ -166,7 +166,7 @@ class _Reader:
                 self._refuse((*path, "top", name), f"rule {rule.id} has no contributor {quoted(name)}: {there}")
         clock = rule.measure.clock
         if "worst_step" in entry and not (clock is not None and clock.name_worst):
-            self._refuse((*path, "worst_step"), f"rule {rule.id} does not name the worst step (name_worst: step)")
+            self._refuse((*path, "worst_step"), f"rule {rule.id} does not name the worst step: name_worst: step")
         levels = ("green", *(level for level, _ in rule.levels))
         if "level" in entry and entry["level"] not in levels:
             there = ", ".join(levels)
