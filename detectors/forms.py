@@ -22,7 +22,6 @@ class Slot(Enum):
     TEXTS = "a name, or a list of names"
     TRUE = "true"
     MEASURE = "another measure of the same stream"
-    OFFSET = "an offset from UTC"
     SIDE = "a measure of events of any stream: {stream: …, where: …, measure: …}"
     EVENTS = "events of any stream: {stream: …, where: …}"
 
@@ -113,7 +112,7 @@ FORMS = (
         "unusual",
         "how far a measure is from the usual for this hour and weekday, as -log10 of the chance",
         Slot.MEASURE,
-        optional={"side": ("high", "low"), "offset": Slot.OFFSET},
+        optional={"side": ("high", "low")},
     ),
     Form("forecast", "what a measure will be if its trend goes on", Slot.MEASURE, {"ahead": Slot.DURATION}),
     Form("drop", "how far a measure has fallen from its own usual", Slot.MEASURE, {"against": Slot.DURATION}),

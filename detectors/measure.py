@@ -176,5 +176,4 @@ class Measure:
     span_ms: int = 0
     places: bool = True  # whether the keys of the events counted make series of the rule
     low: bool = False  # whether the unusually low is asked for, not the high
-    offset_ms: int = 0  # what the hours and weekdays of an unusual are ahead of UTC
     within_ms: int = 0  # how soon a call is to be answered

@@ -163,6 +163,8 @@ class Rule:
         """Name the arithmetic of this rule: state and partials of another fingerprint are not its own."""
         apart = {"title", "summary", "action", "notify", "notice", "role", "quiet", "targets", "almanac"}
         meaning = {name: value for name, value in asdict(self).items() if name not in apart}
+        if self.measure.kind is Kind.UNUSUAL:
+            meaning["zone"] = self.almanac.zone  # what was learned is by its hours
         meaning["when"] = [[asdict(block.span), block.thresholds] for block in self.when]
         text = json.dumps(meaning, default=_plain, sort_keys=True, ensure_ascii=False)
         return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()

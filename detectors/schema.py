@@ -267,7 +267,6 @@ def _slot(slot: object, stream: Stream) -> Schema:
         Slot.TEXTS: {"anyOf": [_TEXT, _NAMED]},
         Slot.TRUE: {"const": True},
         Slot.MEASURE: _ref(f"measure {stream.name}"),
-        Slot.OFFSET: {"type": "string", "pattern": "^[+-][0-9]{2}:[0-9]{2}$"},
         Slot.SIDE: _ref(f"side {stream.name}"),
         Slot.EVENTS: _ref("events"),
     }
