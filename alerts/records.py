@@ -142,7 +142,7 @@ def decode(line: bytes) -> AlertRecord:
 def words(
     record: AlertRecord, language: Language, english: English = NO_NAMES, targets: Mapping[str, float] = _NO_TARGETS
 ) -> Words:
-    """Give the words that templates about a record may use; `targets` are those of its rule."""
+    """Give the words that templates about a record may use; `targets` are those of its rule then."""
     return Words(
         language,
         spoken_key(record.key, language, english),
@@ -204,6 +204,7 @@ def _summary(
 ) -> dict[str, str]:
     """Write what happened; who drives it is said at the end where the text does not say it itself."""
     templates = in_languages(rule.summary or default_summary(rule))
+    targets = rule.targets_at(transition.time_ms)
     told: dict[str, str] = {}
     for language in LANGUAGES:
         top = top_words(transition.top or (), language, english)
@@ -214,7 +215,7 @@ def _summary(
             value,
             transition.threshold,
             rule.window_ms,
-            targets=rule.targets,
+            targets=targets,
             worst_step=transition.worst_step,
             top=top,
         )

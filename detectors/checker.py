@@ -132,7 +132,7 @@ def _read_rule(
         parts,
         {
             "notify": lambda part: read_notify(part, levels),
-            "when": lambda part: read_when(part, levels, below=below, limit=limit),
+            "when": lambda part: read_when(part, parts.get("levels"), levels, targets, below=below),
             "quiet": lambda part: read_quiet(part, levels),
         },
     )

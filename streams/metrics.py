@@ -135,9 +135,9 @@ class Metrics:
         """Show the levels of `view` at every scrape from now on. Call it once."""
         self.registry.register(LevelCollector(view, series_max))
 
-    def show_targets(self, rules: Callable[[], Iterable[Rule]]) -> None:
-        """Show the targets of these rules at every scrape from now on. Call it once."""
-        self.registry.register(TargetCollector(rules))
+    def show_targets(self, rules: Callable[[], Iterable[Rule]], now_ms: Callable[[], int]) -> None:
+        """Show the targets of these rules, as they are then, at every scrape from now on. Call it once."""
+        self.registry.register(TargetCollector(rules, now_ms))
 
     def count_events(self, stream: str, result: str, count: int = 1) -> None:
         """Count events of a batch that met the same end, one of `RESULTS`."""

@@ -62,10 +62,10 @@ class Ruled(Protocol):
 
 
 class Reloader:
-    """Reads the rules of `path` again, one time after the other. `now_ms` is wall time."""
+    """Reads the rules of `paths` again, one time after the other. `now_ms` is wall time."""
 
-    def __init__(self, path: Path, ruled: Ruled, now_ms: Callable[[], int], site: Site = SHIPPED) -> None:
-        self._path = path
+    def __init__(self, paths: Sequence[Path], ruled: Ruled, now_ms: Callable[[], int], site: Site = SHIPPED) -> None:
+        self._paths = paths
         self._ruled = ruled
         self._now_ms = now_ms
         self._site = site
@@ -75,10 +75,10 @@ class Reloader:
     async def reload(self) -> Reload:
         """Read the files; take the rules if nothing is wrong with any, else say what is and change nothing."""
         async with self._lock:
-            found = await asyncio.to_thread(load, [self._path], self._site.streams, self._site.almanac)
+            found = await asyncio.to_thread(load, self._paths, self._site.streams, self._site.almanac)
             problems = [str(problem) for problem in found.problems]
             if not problems and not found.rules:
-                problems = [f"{self._path}: no rules"]
+                problems = [f"{', '.join(map(str, self._paths)) or 'rules'}: no rules"]
             problems = problems or list(self._ruled.objections(found.rules))
             old = self._ruled.rules
             new = old if problems else found.rules

@@ -68,7 +68,7 @@ class Service:
         self.metrics = Metrics(CollectorRegistry(), version=VERSION, streams=self.streams, channels=settings.channels)
         self.overview = Overview(rules, self.streams, Rates(self.metrics, _monotonic_ms), clock, settings.zone)
         self.metrics.show_levels(SeriesLevels(self.overview))
-        self.metrics.show_targets(lambda: self.rules)
+        self.metrics.show_targets(lambda: self.rules, clock)
         self.listeners = Listeners(Feed())
         self._zone = ZoneInfo(settings.zone)
         self._crew = self._next_crew = read_crew(settings.people, settings.zone, settings.channels)

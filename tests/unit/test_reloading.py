@@ -52,7 +52,7 @@ class Worker:
 async def test_right_rules_are_taken_and_what_is_new_is_named(tmp_path: Path) -> None:
     path, worker = tmp_path / "rules.yaml", Worker([rule("gone")])
     path.write_text(RULES % 9)
-    reloader = Reloader(path, worker, lambda: NOW_MS)
+    reloader = Reloader([path], worker, lambda: NOW_MS)
     first = await reloader.reload()
     assert (first.result, first.rules, first.added, first.removed) == ("taken", 2, ["one", "two"], ["gone"])
     path.write_text(RULES % 12)
@@ -75,7 +75,7 @@ async def test_of_anything_wrong_nothing_is_taken(tmp_path: Path, text: str, obj
     path, old = tmp_path / "rules.yaml", [rule("old")]
     path.write_text(text)
     worker = Worker(old, objection=[objection] if objection else [])
-    done = await Reloader(path, worker, lambda: NOW_MS).reload()
+    done = await Reloader([path], worker, lambda: NOW_MS).reload()
     assert (done.result, done.rules, worker.rules, worker.taken, worker.counted) == ("refused", 1, old, 0, ["refused"])
     assert (done.added, done.changed, done.removed) == ([], [], [])
     assert problem in " ".join(done.problems)
@@ -85,7 +85,7 @@ def test_a_folder_that_is_gone_is_a_problem_not_a_crash(tmp_path: Path) -> None:
     import asyncio
 
     worker = Worker([rule("old")])
-    done = asyncio.run(Reloader(tmp_path / "nowhere", worker, lambda: NOW_MS).reload())
+    done = asyncio.run(Reloader([tmp_path / "nowhere"], worker, lambda: NOW_MS).reload())
     assert (done.result, worker.taken) == ("refused", 0)
 
 

@@ -103,6 +103,8 @@ CLOCKS = {
     "{overdue: longest, from: promised, until: closed, limit: until}": (
         "{overdue: longest, from: promised, until: closed, limit: never}"
     ),
+    "{overdue: count, to: until, ahead: 24h, until: closed}": "{overdue: count, to: class, ahead: 24h}",
+    "{overdue: count, to: until}": "{overdue: count, to: until, limit: 24h}",
     "{overdue: count, from: opened, until: closed, limit: 2d, name_worst: step}": (
         "{overdue: count, from: opened, until: closed, limit: 2d, name_worst: true}"
     ),
