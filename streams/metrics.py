@@ -25,6 +25,10 @@ from streams.series import SERIES_MAX, LevelCollector, LevelView
 
 RESULTS = ("accepted", "late", "duplicate", "rejected")
 RELOADS = ("taken", "refused")
+OTHER = "other"
+CODES = ("200", "202", "400", "401", "403", "404", "405", "409", "413", "415", "429", "500", "503", OTHER)
+"""Statuses of answers; what is none of these is another."""
+
 INCIDENT_LEVELS = ("act", "yellow", "orange", "red")
 UNKNOWN = "unknown"
 """The label value of a stream or channel that was not declared: no text from an event becomes a label here."""
@@ -100,6 +104,7 @@ class Metrics:
         self._reloads = counter(
             "tocsin_reloads_total", "Rule files read again while running, by what came of it.", result=RELOADS
         )
+        self._requests = counter("tocsin_api_requests_total", "Requests to the page's address, by status.", code=CODES)
         self._rules_waiting = Gauge(
             "tocsin_rules_waiting",
             "Rules that are not judged because workers count them by different rule files.",
@@ -169,6 +174,10 @@ class Metrics:
     def count_reload(self, result: str) -> None:
         """Count that rules were read again; `result` is one of `RELOADS`."""
         self._reloads.of(result).inc()
+
+    def count_request(self, status: int) -> None:
+        """Count a request that was answered with an HTTP status."""
+        self._requests.of(code if (code := str(status)) in CODES else OTHER).inc()
 
     def set_rules_waiting(self, count: int) -> None:
         """Show how many rules wait for all workers to have the same rule file."""

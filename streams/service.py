@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import msgspec
 from aiokafka.errors import KafkaError
 from prometheus_client import CollectorRegistry
 
+from alerts.callout import Crew
 from alerts.commands import Command
 from alerts.desk import Desk
 from alerts.notices import NoticeChange
@@ -21,13 +22,15 @@ from alerts.outbox.outbox import Outbox, Surroundings
 from alerts.placing import Places
 from alerts.records import AlertRecord
 from alerts.routing import Routing
-from alerts.silences import read_silence
 from alerts.site import Site as DeskSite
 from detectors.rules import Rule
 from streams.access import access_of
+from streams.alertmanagerside import add_alertmanager
 from streams.breaker import BreakerLimits
-from streams.commandlog import add_commands
+from streams.commandlog import LogAwayError, add_commands
 from streams.desk_stage import DeskStage, Listener
+from streams.deskside import add_deskside
+from streams.door import Caller, Door
 from streams.feed import Feed
 from streams.handling import HandlingCollector
 from streams.host import Host
@@ -49,8 +52,11 @@ from streams.state import state_folder
 from streams.topics import ALERTS, COMMANDS, NOTIFICATIONS, PARTIALS, Topic, notifications, plan, stream_topic
 from streams.version import VERSION
 from streams.waysout import heartbeat_of, policies_of, senders_of
-from streams.web import Caller, Door, make_app, serve
+from streams.web import make_app, serve
 from streams.windowfile import windows_of
+
+if TYPE_CHECKING:
+    from aiohttp import web
 
 _REFRESH_S = 1.0
 _SAY_AGAIN_S = 60.0
@@ -145,10 +151,7 @@ class Service:
         `Host.run` raises.
         """
         self._on_ready = on_ready
-        app = make_app(self.overview, self.metrics.registry, self.listeners.feed, self, self._door)
-        add_orders(app, self)
-        add_commands(app, self, self._clock)
-        server = await serve(app, self.settings.web.host, self.settings.web.port)
+        server = await serve(self.app(), self.settings.web.host, self.settings.web.port)
         self.url = f"http://{self.settings.web.host}:{server.port}"
         around = Surroundings(now_ms=_wall_ms, folder=state_folder(self.settings.state_dir), name=self.settings.group)
         self._outbox = Outbox(self._senders, policies_of(self.settings, self._senders), self.metrics, around)
@@ -164,6 +167,16 @@ class Service:
             if self._heartbeat is not None:
                 await self._heartbeat.close()
             await server.stop()
+
+    def app(self) -> web.Application:
+        """Put the page and the whole API together."""
+        metrics, feed = self.metrics, self.listeners.feed
+        app = make_app(self.overview, metrics.registry, feed, self, self._door, count=metrics.count_request)
+        add_orders(app, self)
+        add_commands(app, self, self._clock)
+        add_deskside(app, self, self._clock)
+        add_alertmanager(app, self, self._clock, _wall_ms())
+        return app
 
     def stop(self) -> None:
         """Ask `run` to end cleanly."""
@@ -223,36 +236,30 @@ class Service:
     # Commands of people.
 
     async def enter(self, command: Command) -> None:
-        """Put a command into the desk's log, wherever the desk is; raise aiokafka's `KafkaError` if it is not safe."""
-        await self.host.publish(Outgoing(COMMANDS, command.encode(), command.command.encode()))
+        """Put a command into the desk's log, wherever the desk is. Raise LogAwayError if it is not safe there."""
+        try:
+            await self.host.publish(Outgoing(COMMANDS, command.encode(), command.command.encode()))
+        except (KafkaError, RuntimeError) as error:  # RuntimeError: Kafka is not, or no longer, connected
+            raise LogAwayError("the desk's log cannot be written now: try the same command again") from error
 
     def outcome(self, command: str) -> str | None:
         """Say what came of a command, if the desk is here and knows it."""
         return next((told for stage in self.overview.desks if (told := stage.desk.outcome(command))), None)
 
-    def incident(self, incident: str) -> Mapping[str, Any] | None:
-        """Tell all of an incident, if the desk is here and keeps it."""
-        for stage in self.overview.desks:
-            known = stage.desk.incidents.get(incident)
-            if known is not None:
-                followed = stage.desk.callout.escalations.get(incident)
-                return {**known.as_data(), "escalation": None if followed is None else followed.as_data()}
-        return None
+    @property
+    def desk(self) -> Desk | None:
+        """The desk, if it is here."""
+        return next((stage.desk for stage in self.overview.desks), None)
 
-    def silences(self) -> list[dict[str, Any]]:
-        """List the silences that hold or will, if the desk is here, the next to end first."""
-        known = [each for stage in self.overview.desks for each in stage.desk.silences.all()]
-        return [each.as_data() for each in known if each.ends_ms > self._clock()]
+    @property
+    def channels(self) -> Sequence[str]:
+        """All channels."""
+        return tuple(self.settings.channels)
 
-    def preview(self, asked: Mapping[str, Any]) -> list[dict[str, Any]]:
-        """Say what a silence would hide of what fires now, worst first. Raise SilenceError if it cannot be read."""
-        now_ms = self._clock()
-        silence = read_silence("preview", "preview", asked, now_ms)
-        return [
-            {"incident": incident.id, "rule": incident.rule, "level": incident.level, "hidden": len(hidden)}
-            for stage in self.overview.desks
-            for incident, hidden in stage.desk.preview(silence, now_ms)
-        ]
+    @property
+    def crew(self) -> Crew:
+        """The ladders, and who is on them."""
+        return self._crew
 
     def release(self, stream: str) -> int:
         """Read partitions of a stream on at full speed though next to nothing is usable; return how many."""

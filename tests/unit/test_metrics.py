@@ -44,6 +44,7 @@ CONTRACT = {
     "tocsin_partials_late_total": set(),
     "tocsin_breaker_open": {"stream"},
     "tocsin_reloads_total": {"result"},
+    "tocsin_api_requests_total": {"code"},
     "tocsin_rules_waiting": set(),
     "tocsin_target": {"rule", "kind"},
     "tocsin_unknown_places_total": {"stream"},
