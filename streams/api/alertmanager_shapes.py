@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Meta
 
 from alerts.labelmatchers import MATCHERS_LEN_MAX
-from streams.api.shapes import Time
+from streams.api.shapes import Comment, Time
 
 # ruff: noqa: N815  the names are theirs
 
@@ -34,10 +34,10 @@ class SilencesAsked(msgspec.Struct):
 
 
 class MatcherAsked(msgspec.Struct):
-    """One matcher."""
+    """One matcher: labels are `alertname`, `rule`, `level`, `severity`, and `key_` with a field of the key."""
 
-    name: str
-    value: str
+    name: Annotated[str, Meta(examples=["key_region"])]
+    value: Annotated[str, Meta(examples=["长沙"])]
     isRegex: bool
     isEqual: bool = True
 
@@ -48,8 +48,8 @@ class SilencePosted(msgspec.Struct):
     matchers: Annotated[list[MatcherAsked], Meta(min_length=1, max_length=MATCHERS_LEN_MAX)]
     startsAt: Time
     endsAt: Time
-    createdBy: str
-    comment: str
+    createdBy: Annotated[str, Meta(examples=["王工"])]
+    comment: Comment
     id: str = ""
 
 

@@ -11,8 +11,17 @@ from msgspec import Meta
 from alerts.commands import ID_LEN_MAX
 from streams.view import IncidentRow, LevelRow, NoticeRow, Texts
 
-Time = Annotated[str, Meta(description="RFC 3339 with its offset", extra_json_schema={"format": "date-time"})]
+Time = Annotated[
+    str,
+    Meta(
+        description="RFC 3339 with its offset",
+        examples=["2026-03-01T12:00:00Z"],
+        extra_json_schema={"format": "date-time"},
+    ),
+]
 Id = Annotated[str, Meta(max_length=ID_LEN_MAX, description="printable characters")]
+Match = Annotated[dict[str, Any], Meta(examples=[{"region": ["长沙", "株洲"]}, {"labels": ['level=~"orange|red"']}])]
+Comment = Annotated[str, Meta(examples=["割接"])]
 Key = Mapping[str, str | float | bool]
 
 PeoplesVerb = Literal[
@@ -54,9 +63,9 @@ class SilenceAsked(msgspec.Struct, forbid_unknown_fields=True):
     now if nothing else is said. Red is hidden only if it says so.
     """
 
-    match: dict[str, Any]
+    match: Match
     ends: Time
-    comment: str = ""
+    comment: Comment = ""
     starts: Time | msgspec.UnsetType = msgspec.UNSET
     including_red: bool = False
 

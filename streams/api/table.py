@@ -42,7 +42,7 @@ SILENCE = Route(
     answers={200: Answer("The silence", shapes.SilenceRow)}, refuses=_MISSING,
 )  # fmt: skip
 PREVIEW = Route(
-    method="POST", path=f"{V1}/silences/preview", name="previewSilence", tag="silences",
+    method="POST", path=f"{V1}/preview/silence", name="previewSilence", tag="silences",
     summary="Say what a silence would hide of what fires now; nothing is changed",
     body=shapes.SilenceAsked,
     answers={200: Answer("What it would hide, worst first", shapes.Hidden)}, refuses=_NOT_HERE,
