@@ -26,6 +26,10 @@ from streams.series import SERIES_MAX, LevelCollector, LevelView
 RESULTS = ("accepted", "late", "duplicate", "rejected")
 RELOADS = ("taken", "refused")
 HISTORY_LOSSES = ("forgotten", "foreign", "untold")
+OTHER = "other"
+CODES = ("200", "202", "400", "401", "403", "404", "405", "409", "413", "415", "429", "500", "503", OTHER)
+"""Statuses of answers; what is none of these is another."""
+
 INCIDENT_LEVELS = ("act", "yellow", "orange", "red")
 LOG = "commands"
 """The label value of the desk's log: what is no entry there is a dead letter too."""
@@ -107,6 +111,7 @@ class Metrics:
         self._reloads = counter(
             "tocsin_reloads_total", "Rule files read again while running, by what came of it.", result=RELOADS
         )
+        self._requests = counter("tocsin_api_requests_total", "Requests to the page's address, by status.", code=CODES)
         self._rules_waiting = Gauge(
             "tocsin_rules_waiting",
             "Rules that are not judged because workers count them by different rule files.",
@@ -196,6 +201,10 @@ class Metrics:
     def count_reload(self, result: str) -> None:
         """Count that rules were read again; `result` is one of `RELOADS`."""
         self._reloads.of(result).inc()
+
+    def count_request(self, status: int) -> None:
+        """Count a request that was answered with an HTTP status."""
+        self._requests.of(code if (code := str(status)) in CODES else OTHER).inc()
 
     def set_rules_waiting(self, count: int) -> None:
         """Show how many rules wait for all workers to have the same rule file."""

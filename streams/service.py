@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from aiokafka.errors import KafkaError
@@ -18,10 +18,13 @@ from alerts.routing import Routing
 from alerts.site import Site as DeskSite
 from detectors.rules import Rule
 from streams.access import access_of
+from streams.alertmanagerside import add_alertmanager
 from streams.atdesk import AtDesk
 from streams.beside import Beside
 from streams.commandlog import add_commands
 from streams.desk_stage import DeskStage
+from streams.deskside import add_deskside
+from streams.door import Caller, Door
 from streams.feed import Feed
 from streams.handling import HandlingCollector
 from streams.historian import Historian
@@ -44,9 +47,12 @@ from streams.topics import NOTIFICATIONS, Topic, notifications, plan
 from streams.undelivered import add_undelivered
 from streams.version import VERSION
 from streams.waysout import heartbeat_of, policies_of, senders_of
-from streams.web import Caller, Door, make_app, serve
+from streams.web import make_app, serve
 from streams.windowfile import windows_of
 from streams.wirings import Wirings
+
+if TYPE_CHECKING:
+    from aiohttp import web
 
 _SEND_GRACE_S = 3.0
 
@@ -121,13 +127,10 @@ class Service:
         `Host.run` raises.
         """
         self._on_ready = on_ready
-        app = make_app(self.overview, self.metrics.registry, self.listeners.feed, self, self._door)
-        add_orders(app, self)
-        add_commands(app, AtDesk(self.overview, self.host.publish, self._clock), self._clock)
         folder, group = state_folder(self.settings.state_dir), self.settings.group
         historian = Historian(self.settings.broker, folder, group, self.metrics, now_ms=_wall_ms, access=self.access)
+        app = self.app()
         add_history(app, historian, self.overview, self.settings.judge_partitions)
-        add_undelivered(app, lambda: self._outbox)
         server = await serve(app, self.settings.web.host, self.settings.web.port)
         self.url = f"http://{self.settings.web.host}:{server.port}"
         tellings = Tellings(self.host.publish, self.metrics.count_history)
@@ -153,6 +156,24 @@ class Service:
             if self._heartbeat is not None:
                 await self._heartbeat.close()
             await server.stop()
+
+    def app(self) -> web.Application:
+        """Put the page and the whole API together."""
+        metrics, feed = self.metrics, self.listeners.feed
+        app = make_app(self.overview, metrics.registry, feed, self, self._door, count=metrics.count_request)
+        desk = AtDesk(
+            self.overview,
+            self.host.publish,
+            channels=tuple(self.settings.channels),
+            rules=lambda: self.rules,
+            crew=lambda: self._crew,
+        )
+        add_orders(app, self)
+        add_commands(app, desk, self._clock)
+        add_deskside(app, desk, self._clock)
+        add_alertmanager(app, desk, self._clock, _wall_ms())
+        add_undelivered(app, lambda: self._outbox)
+        return app
 
     def stop(self) -> None:
         """Ask `run` to end cleanly."""

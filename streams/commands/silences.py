@@ -58,7 +58,9 @@ def preview(*, match: Sequence[str], span_ms: int, including_red: bool, ask: Ask
     \b
     tocsin silences preview region=长沙 rule=complaint-surge
     """
-    told = ask("/api/v1/silences/preview", _body(match, span_ms, including_red, "preview"))[1]
+    from streams.api.table import PREVIEW
+
+    told = ask(PREVIEW.path, _body(match, span_ms, including_red, "preview"))[1]
     if "error" in told:
         click.echo(f"tocsin silences: {told['error']}", err=True)
         click.get_current_context().exit(2)

@@ -14,13 +14,13 @@ from click.testing import CliRunner
 
 from streams.beside import every
 from streams.commands.joining import configured, ending, joined
+from streams.door import ExposedError
 from streams.hosting import DataLost
 from streams.report import ReportError
 from streams.running import run
 from streams.settings import Settings, SettingsError, Web
 from streams.snapshots import SnapshotError
 from streams.topics import BrokerUnreachable, TopicError
-from streams.web import ExposedError
 
 RULE = """
 version: 1

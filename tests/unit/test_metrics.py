@@ -48,6 +48,7 @@ CONTRACT = {
     "tocsin_history_lag_records": set(),
     "tocsin_history_left_out_total": {"reason"},
     "tocsin_reloads_total": {"result"},
+    "tocsin_api_requests_total": {"code"},
     "tocsin_rules_waiting": set(),
     "tocsin_target": {"rule", "kind"},
     "tocsin_unknown_places_total": {"stream"},

@@ -135,7 +135,7 @@ class Worker:
             return 200, {"incidents": [row, row | {"id": "inc-2", "state": "resolved"}]}
         if path == "/api/v1/silences":
             return 200, {"silences": [SILENCE.as_data()]}
-        if path == "/api/v1/silences/preview":
+        if path == "/api/v1/preview/silence":
             return 200, {"incidents": [{"incident": "inc-1", "level": "red", "rule": "surge", "hidden": 3}]}
         if body is not None:
             return 202, {"command": "c1", "time": "2026-03-01T00:00:00Z"}

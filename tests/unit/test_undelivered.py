@@ -17,8 +17,10 @@ from alerts.outbox.item import Item, Outcome
 from alerts.outbox.outbox import OutboxError
 from app import main
 from streams import asking
+from streams.api import history_table as table
+from streams.api.asking import REQUEST_BYTES_MAX
 from streams.feed import Feed
-from streams.undelivered import UNDELIVERED, add_undelivered
+from streams.undelivered import add_undelivered
 from streams.web import Caller, Door, make_app
 from tests.alerting import START_MS, notification
 from tests.wall import Ready, trouble
@@ -38,6 +40,8 @@ ROW = {
     "outcome": "refused",
 }
 TEAM = Door(operators=(Caller("an", "operator", "a"), Caller("wall", "viewer", "w")))
+
+UNDELIVERED = table.UNDELIVERED.path
 
 
 @dataclass
@@ -86,7 +90,7 @@ async def test_what_names_no_keys_is_refused(served: Any, body: bytes) -> None:
     kept = Kept()
     client = await served(kept)
     answer = await client.post(UNDELIVERED, data=body, headers={"Content-Type": "application/json"})
-    assert answer.status == 400
+    assert answer.status == (413 if len(body) > REQUEST_BYTES_MAX else 400)
     assert kept.retried == []
 
 
