@@ -13,6 +13,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from prometheus_client import CollectorRegistry
 
 from detectors.rules import Rule
+from streams.door import Door
 from streams.feed import Feed
 from streams.historian import HistoryAway
 from streams.historyapi import add_history
@@ -22,7 +23,7 @@ from streams.judge_stage import JudgeStage
 from streams.metrics import Metrics
 from streams.overview import Overview, Rates
 from streams.topics import PARTIALS
-from streams.web import Door, make_app
+from streams.web import make_app
 from tests.recounted import take
 from tests.staging import NOW_MS, Counts, rule
 from tests.unit.test_history import LOG

@@ -19,9 +19,10 @@ from app import main
 from streams import asking
 from streams.api import history_table as table
 from streams.api.asking import REQUEST_BYTES_MAX
+from streams.door import Caller, Door
 from streams.feed import Feed
 from streams.undelivered import add_undelivered
-from streams.web import Caller, Door, make_app
+from streams.web import make_app
 from tests.alerting import START_MS, notification
 from tests.wall import Ready, trouble
 
