@@ -14,11 +14,11 @@ from msgspec.structs import replace
 
 from alerts.callout import Crew
 from alerts.incidents import Incident
+from alerts.lulls import Lull
 from alerts.notifications import Notification, Reason
 from alerts.pages import Pages
 from alerts.records import AlertRecord, Scalar, format_time
 from alerts.routing import Routing
-from alerts.standing import Standing
 from alerts.texts import LANGUAGES, Language, clean, duration, moment
 from detectors.rules import Rule
 
@@ -58,61 +58,61 @@ class Asides:
         self._pages = pages
         self._zone = zone
 
-    def told(self, reason: Reason, standing: Standing, hidden: int, now_ms: int) -> list[Notification]:
+    def told(self, reason: Reason, lull: Lull, hidden: int, now_ms: int) -> list[Notification]:
         """Say that it has begun or ended; `hidden` incidents are kept quiet by it now."""
-        ends_ms = standing.ends_ms if standing.ends_ms is not None and reason is Reason.ENDED else None
-        incident = f"window-{_hash(standing.id, standing.begins_ms)}"
+        ends_ms = lull.ends_ms if lull.ends_ms is not None and reason is Reason.ENDED else None
+        incident = f"window-{_hash(lull.id, lull.begins_ms)}"
         record = AlertRecord(
             alert=incident,
-            rule=standing.kind,
+            rule=lull.kind,
             key={},
             level="green",
             was="green",
-            time=format_time(standing.begins_ms if ends_ms is None else ends_ms),
-            started=format_time(standing.begins_ms),
+            time=format_time(lull.begins_ms if ends_ms is None else ends_ms),
+            started=format_time(lull.begins_ms),
             value=None,
             threshold=0.0,
             window_s=0,
             reason=reason.value,
-            title={each: _TITLES[standing.kind][each].format(name=standing.name) for each in LANGUAGES},
-            summary={each: self._summary(standing, each, hidden) for each in LANGUAGES},
+            title={each: _TITLES[lull.kind][each].format(name=lull.name) for each in LANGUAGES},
+            summary={each: self._summary(lull, each, hidden) for each in LANGUAGES},
             incident=incident,
         )
-        heard = tuple(self._rules_of(standing))
+        heard = tuple(self._rules_of(lull))
         channels = self._channels(heard)
         told = [Notification(channel, reason, 0, record, {}, link=self._pages.link()) for channel in channels]
-        for person in self._people(heard, standing, now_ms):
+        for person in self._people(heard, lull, now_ms):
             by = [each for each in self._channels_of(person) if each not in channels]
             told += [Notification(channel, reason, 0, record, {}, to=person, link=self._pages.link()) for channel in by]
         return told
 
-    def ending(self, standing: Standing, hidden: list[Incident], now_ms: int) -> list[Notification]:
+    def ending(self, lull: Lull, hidden: list[Incident], now_ms: int) -> list[Notification]:
         """Say that it ends soon, with the worst of what it hides; nothing where it hides nothing."""
-        if not hidden or standing.ends_ms is None:
+        if not hidden or lull.ends_ms is None:
             return []
         worst = hidden[0]
-        what = {each: _WHAT[standing.kind][each].format(by=standing.by, name=standing.name) for each in LANGUAGES}
-        left_ms = standing.ends_ms - now_ms
+        what = {each: _WHAT[lull.kind][each].format(by=lull.by, name=lull.name) for each in LANGUAGES}
+        left_ms = lull.ends_ms - now_ms
         note = {
             each: _ENDING[each].format(what=what[each], left=duration(left_ms, each), count=len(hidden))
             for each in LANGUAGES
         }
-        told_as = replace(worst, record=replace(worst.record, time=format_time(standing.ends_ms)))
+        told_as = replace(worst, record=replace(worst.record, time=format_time(lull.ends_ms)))
         channels = self._pages.channels(worst, worst.level)
         pages = [self._pages.page(each, Reason.ENDING, told_as, worst.level) for each in channels]
         heard = tuple((rule, (each.level,)) for each in hidden if (rule := self._rules.get(each.rule)) is not None)
-        for person in self._people(heard, standing, now_ms):
+        for person in self._people(heard, lull, now_ms):
             by = [each for each in self._channels_of(person) if each not in channels]
-            telling = _hash("ending", standing.id, standing.ends_ms)
+            telling = _hash("ending", lull.id, lull.ends_ms)
             pages += [
                 replace(self._pages.page(each, Reason.ENDING, told_as, worst.level), to=person, telling=telling)
                 for each in by
             ]
         return [replace(each, facts=replace(each.facts, note=note)) for each in pages]
 
-    def _rules_of(self, standing: Standing) -> Iterator[tuple[Rule, tuple[str, ...]]]:
+    def _rules_of(self, lull: Lull) -> Iterator[tuple[Rule, tuple[str, ...]]]:
         """Find the rules of which it may keep alerts quiet, and their levels that it does."""
-        matchers = standing.matchers
+        matchers = lull.matchers
         for rule in self._rules.values():
             named = {*rule.by, *rule.at}
             if (
@@ -124,7 +124,7 @@ class Asides:
             levels = tuple(
                 level
                 for level, _ in rule.levels
-                if (level != "red" or standing.including_red) and (not matchers.levels or level in matchers.levels)
+                if (level != "red" or lull.including_red) and (not matchers.levels or level in matchers.levels)
             )
             if levels:
                 yield rule, levels
@@ -133,11 +133,9 @@ class Asides:
         wanted = (self._routing.of(self._crew.others(rule.notify), levels) for rule, levels in heard)
         return self._routing.ordered(channel for channels in wanted for channel in channels)
 
-    def _people(
-        self, heard: Iterable[tuple[Rule, tuple[str, ...]]], standing: Standing, now_ms: int
-    ) -> tuple[str, ...]:
+    def _people(self, heard: Iterable[tuple[Rule, tuple[str, ...]]], lull: Lull, now_ms: int) -> tuple[str, ...]:
         """Name who is on duty on the first rung for any of it, and awake."""
-        key: dict[str, Scalar] = {name: of[0] for name, of in standing.matchers.key.items() if len(of) == 1}
+        key: dict[str, Scalar] = {name: of[0] for name, of in lull.matchers.key.items() if len(of) == 1}
         roster = self._crew.roster
         found: dict[str, None] = {}
         for rule, levels in heard:
@@ -150,22 +148,22 @@ class Asides:
         named = self._crew.roster.person(person).channels
         return tuple(each for each in self._routing.channels if not named or each in named)
 
-    def _summary(self, standing: Standing, language: Language, hidden: int) -> str:
-        begins, ends = standing.begins_ms, standing.ends_ms
+    def _summary(self, lull: Lull, language: Language, hidden: int) -> str:
+        begins, ends = lull.begins_ms, lull.ends_ms
         until = _OPEN[language] if ends is None else moment(ends, self._zone, timespec="minutes")
         return _SAID[language].format(
-            what=_meant(standing, language),
+            what=_meant(lull, language),
             begins=moment(begins, self._zone, timespec="minutes"),
             ends=until,
-            red=_RED[language][standing.including_red],
-            by=_BY[language].format(by=standing.by) if standing.by else "",
+            red=_RED[language][lull.including_red],
+            by=_BY[language].format(by=lull.by) if lull.by else "",
             count=_COUNT[language].format(count=hidden) if hidden else "",
         )
 
 
-def _meant(standing: Standing, language: Language) -> str:
+def _meant(lull: Lull, language: Language) -> str:
     """Write what it is about, as people ask for it."""
-    matchers = standing.matchers
+    matchers = lull.matchers
     named = {"rule": matchers.rules, "stream": matchers.streams, "level": matchers.levels, **matchers.key}
     parts = [f"{field}={','.join(names)}" for field, names in named.items() if names]
     parts += [",".join(matchers.anything)] if matchers.anything else []

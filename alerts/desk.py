@@ -29,6 +29,7 @@ from alerts.silences import Silence, SilenceBook
 from alerts.site import Site
 from alerts.teller import Teller
 from alerts.texts import clean
+from alerts.windows import Window
 from detectors.rules import Rule
 
 Effect = Notification | NoticeChange | IncidentChange | AuditRecord
@@ -129,7 +130,7 @@ class Desk:
 
     def beat(self, now_ms: int) -> list[Effect]:
         """Tell what time alone brings: muted no longer, calm after ups and downs, silences about to end, next rungs."""
-        effects = [*self._remute(now_ms), *self._teller.due(now_ms), *self._say_what_stands(now_ms)]
+        effects = [*self._remute(now_ms), *self._teller.due(now_ms), *self._tell_lulls(now_ms)]
         return [*effects, *self.callout.beat(now_ms)]
 
     def silence(self, silence: Silence, now_ms: int) -> list[Effect]:
@@ -155,6 +156,10 @@ class Desk:
     def preview(self, silence: Silence, now_ms: int) -> list[tuple[Incident, tuple[AlertRecord, ...]]]:
         """Say what a silence would hide of what fires now, were it in force; nothing is changed."""
         return list(self._hush.preview(silence, self.incidents, now_ms))
+
+    def windows(self, now_ms: int) -> list[Window]:
+        """List the maintenance windows that hold, those of plans among them."""
+        return self._hush.maintenance.active(now_ms)
 
     @property
     def silences(self) -> SilenceBook:
@@ -188,7 +193,7 @@ class Desk:
 
     def load(self, data: Any) -> None:
         """Take up what `dump` gave. Raise ValueError if it is not that."""
-        if not isinstance(data, dict) or data.keys() | {"windows"} != set(_PARTS):
+        if not isinstance(data, dict) or data.keys() | {"lulls"} != set(_PARTS):
             raise ValueError(f"not a desk: it needs {', '.join(_PARTS)}")
         self.incidents.load(data["incidents"])
         self.notices.load(data["notices"])
@@ -217,20 +222,20 @@ class Desk:
         for incident in self.incidents.firing():
             self.incidents.judge(incident.id, mutes)
             effects += self._teller.tell(incident.id, now_ms)
-        return [*self._say_what_stands(now_ms), *effects]
+        return [*self._tell_lulls(now_ms), *effects]
 
-    def _say_what_stands(self, now_ms: int) -> list[Effect]:
+    def _tell_lulls(self, now_ms: int) -> list[Effect]:
         """Tell of windows and silences that have begun, are about to end, or have ended."""
         effects: list[Effect] = []
-        for reason, standing in self._hush.news(now_ms, self._tuning.remind_ms):
+        for reason, lull in self._hush.news(now_ms, self._tuning.remind_ms):
             self._steps += 1
-            hidden = [each for each in self.incidents.firing() if standing.reason in each.telling.muted]
+            hidden = [each for each in self.incidents.firing() if lull.reason in each.telling.muted]
             if reason is Reason.ENDING:
                 alone = [each for each in hidden if len(each.telling.muted) == 1]  # others stay hidden all the same
-                effects += self._asides.ending(standing, alone, now_ms)
+                effects += self._asides.ending(lull, alone, now_ms)
             else:
-                effects += self._asides.told(reason, standing, len(hidden), now_ms)
+                effects += self._asides.told(reason, lull, len(hidden), now_ms)
         return effects
 
 
-_PARTS = ("incidents", "notices", "silences", "plans", "standing", "windows", "callout", "audit", "commands")
+_PARTS = ("incidents", "notices", "silences", "plans", "standing", "lulls", "callout", "audit", "commands")

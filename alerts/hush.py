@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from alerts.book import IncidentBook
 from alerts.incidents import Incident
+from alerts.lulls import Lull, LullBook
 from alerts.members import Mutes
 from alerts.muting import Maintenance, Muter, Muting, Silencing
 from alerts.notifications import Reason
@@ -18,7 +19,6 @@ from alerts.records import AlertRecord
 from alerts.scopes import Scopes
 from alerts.silences import Silence, SilenceBook
 from alerts.site import Site
-from alerts.standing import Standing, StandingBook
 from alerts.texts import clean
 from detectors.rules import Rule
 
@@ -35,7 +35,7 @@ class Hush:
         stages: tuple[Muter, ...] = (self.maintenance, Silencing(scopes, self.silences), self.quiet, *site.muters)
         self._muting = Muting(stages)
         self._names: tuple[str, ...] = ()
-        self._told = StandingBook()
+        self._told = LullBook()
 
     def has_changed(self, now_ms: int) -> bool:
         """Say whether something has begun or ended since this was last asked: then every alert is to be asked anew."""
@@ -47,9 +47,9 @@ class Hush:
         """Give the question that is asked of each alert at an instant."""
         return self._muting.at(now_ms)
 
-    def news(self, now_ms: int, remind_ms: int) -> list[tuple[Reason, Standing]]:
+    def news(self, now_ms: int, remind_ms: int) -> list[tuple[Reason, Lull]]:
         """Say which windows and silences have begun, are about to end, and have ended; each once."""
-        return self._told.news(self._standing(now_ms), now_ms, remind_ms)
+        return self._told.news(self._lulls(now_ms), now_ms, remind_ms)
 
     def preview(
         self, silence: Silence, incidents: IncidentBook, now_ms: int
@@ -76,7 +76,7 @@ class Hush:
             "silences": self.silences.dump(),
             "plans": self.plans.dump(),
             "standing": list(self._names),
-            "windows": self._told.dump(),
+            "lulls": self._told.dump(),
         }
 
     def load(self, data: Mapping[str, Any]) -> None:
@@ -84,13 +84,13 @@ class Hush:
         self.silences.load(data["silences"])
         self.plans.load(data["plans"])
         self._names = tuple(data["standing"])
-        self._told.load(data.get("windows", []))  # states of before windows were told of have none
+        self._told.load(data.get("lulls", []))  # states of before windows were told of have none
 
-    def _standing(self, now_ms: int) -> Iterable[Standing]:
+    def _lulls(self, now_ms: int) -> Iterable[Lull]:
         for id_, window in self.maintenance.all():
             if window.is_active(now_ms):
                 begins_ms, ends_ms = window.span_at(now_ms)
-                yield Standing(
+                yield Lull(
                     id=id_,
                     kind="maintenance",
                     name=clean(window.name),
@@ -102,7 +102,7 @@ class Hush:
                     including_red=window.including_red,
                 )
         for silence in self.silences.active(now_ms):
-            yield Standing(
+            yield Lull(
                 id=f"silence {silence.id}",
                 kind="silence",
                 name=clean(silence.comment),

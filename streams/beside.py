@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from alerts.heartbeat import HeartbeatSender
 from alerts.outbox.outbox import Outbox
+from streams.calendarfeeds import CalendarFeeds
 from streams.host import Host
 from streams.metrics import Metrics
 from streams.overview import Overview
@@ -28,18 +29,24 @@ class Beside:
     outbox: Outbox
     now_ms: Callable[[], int]
     reasons: Callable[[], list[str]]
+    feeds: CalendarFeeds
+    feeds_every_s: float
     heartbeat: HeartbeatSender | None = None
     heartbeat_every_s: float = 60.0
     _pulse: Pulse = field(default_factory=Pulse)
 
     @contextlib.asynccontextmanager
-    async def at_work(self, *others: Coroutine[object, object, None]) -> AsyncIterator[None]:
-        """Do all of it, and what `others` do, as long as the block runs. What fails ends the host, which raises it."""
+    async def at_work(self, *more: Coroutine[object, object, None]) -> AsyncIterator[None]:
+        """Do all of it, and `more`, as long as the block runs. What fails ends the host, which raises it."""
         fail = self.host.fail
-        beats = [every(REFRESH_S, self.refresh, fail), every(SAY_AGAIN_S, self._say_again, fail)]
+        beats = [
+            every(self.feeds_every_s, self.feeds.refresh, fail, at_once=True),
+            every(REFRESH_S, self.refresh, fail),
+            every(SAY_AGAIN_S, self._say_again, fail),
+        ]
         if self.heartbeat is not None:
             beats.append(every(self.heartbeat_every_s, self._beat_heart, fail))
-        async with _beside(*beats, *others):
+        async with _beside(*beats, *more):
             yield
 
     async def refresh(self) -> None:
@@ -60,9 +67,17 @@ class Beside:
             await self.heartbeat.send()
 
 
-async def every(seconds: float, act: Callable[[], Awaitable[None]], fail: Callable[[BaseException], object]) -> None:
+async def every(
+    seconds: float,
+    act: Callable[[], Awaitable[None]],
+    fail: Callable[[BaseException], object],
+    *,
+    at_once: bool = False,
+) -> None:
     """Act again and again; `fail` hears of what must not happen."""
     try:
+        if at_once:
+            await act()
         while True:
             await asyncio.sleep(seconds)
             await act()

@@ -25,6 +25,7 @@ from streams.series import SERIES_MAX, LevelCollector, LevelView
 
 RESULTS = ("accepted", "late", "duplicate", "rejected")
 RELOADS = ("taken", "refused")
+CALENDARS = ("taken", "same", "failed")
 HISTORY_LOSSES = ("forgotten", "foreign", "untold")
 OTHER = "other"
 CODES = ("200", "202", "400", "401", "403", "404", "405", "409", "413", "415", "429", "500", "503", OTHER)
@@ -75,6 +76,9 @@ class Metrics:
             "Events that could not be used.",
             stream=(*self._streams, LOG),
             reason=tuple(Reason),
+        )
+        self._calendars = counter(
+            "tocsin_calendar_fetches_total", "On-call calendars fetched, by what came of it.", result=CALENDARS
         )
         self._unknown_places = counter(
             "tocsin_unknown_places_total",
@@ -156,6 +160,10 @@ class Metrics:
     def count_bad_command(self, reason: str) -> None:
         """Count an entry of the desk's log that became a dead letter."""
         self._dead_letters.of(LOG, reason).inc()
+
+    def count_calendar(self, result: str) -> None:
+        """Count a fetch of an on-call calendar by what came of it, one of `CALENDARS`."""
+        self._calendars.of(result).inc()
 
     def count_unknown_places(self, stream: str, count: int = 1) -> None:
         """Count events that name a place which the table of places lacks."""

@@ -15,12 +15,14 @@ from alerts.desk import Desk
 from alerts.outbox.outbox import Outbox, Surroundings
 from alerts.placing import Places
 from alerts.routing import Routing
+from alerts.senders.poster import Reach
 from alerts.site import Site as DeskSite
 from detectors.rules import Rule
 from streams.access import access_of
 from streams.alertmanagerside import add_alertmanager
 from streams.atdesk import AtDesk
 from streams.beside import Beside
+from streams.calendarfeeds import CalendarFeeds
 from streams.commandlog import add_commands
 from streams.desk_stage import DeskStage
 from streams.deskside import add_deskside
@@ -77,7 +79,9 @@ class Service:
         self.metrics.show_targets(lambda: self.rules, clock)
         self.listeners = Listeners(Feed())
         self._zone = ZoneInfo(settings.zone)
-        self._crew = self._next_crew = read_crew(settings.people, settings.zone, settings.channels)
+        folder, reach = state_folder(settings.state_dir), Reach(private=settings.calendars.private)
+        self._feeds = CalendarFeeds(folder, reach, _wall_ms, self.metrics.count_calendar)
+        self._crew = self._next_crew = read_crew(settings.people, settings.zone, settings.channels, self._feeds)
         self._routing = Routing(channels=tuple(settings.channels), receivers=settings.receivers)
         self._desk_site = DeskSite(
             windows=windows_of(settings.windows, self._zone),
@@ -145,6 +149,8 @@ class Service:
             reasons=self.reasons,
             heartbeat=self._heartbeat,
             heartbeat_every_s=self.settings.heartbeat.every / 1000,
+            feeds=self._feeds,
+            feeds_every_s=self.settings.calendars.every / 1000,
         )
         await self._outbox.open(self.host.fail)
         try:
@@ -188,6 +194,10 @@ class Service:
             trouble=None if self._outbox is None else self._outbox.trouble,
         )
 
+    def warnings(self) -> list[str]:
+        """Say what is not as it should be, and keeps nothing from being done."""
+        return self._feeds.warnings()
+
     # Rules, while running.
 
     async def reload(self) -> Reload:
@@ -204,7 +214,7 @@ class Service:
             if stream not in self.streams
         ]
         try:
-            self._next_crew = read_crew(self.settings.people, self.settings.zone, self.settings.channels)
+            self._next_crew = read_crew(self.settings.people, self.settings.zone, self.settings.channels, self._feeds)
             self._desk(rules)
         except ValueError as error:
             said += str(error).splitlines()

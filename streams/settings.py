@@ -167,6 +167,13 @@ class Heartbeat(_Part):
     private: bool = False
 
 
+class Calendars(_Part):
+    """How on-call calendars are fetched that the file of people names by their address."""
+
+    every: Span = 900_000
+    private: bool = False  # whether they may lie in the site's own network, and be asked by plain http
+
+
 class Settings(BaseSettings):
     """All that a site can choose, with the defaults in this one place."""
 
@@ -207,6 +214,7 @@ class Settings(BaseSettings):
     lang: Literal["zh", "en"] = "zh"
     web: Web = Web()
     people: Path | None = None  # ladders, roles, rotas, who hears by what
+    calendars: Calendars = Calendars()
     channels: Mapping[ChannelName, AnyChannel] = {"console": ConsoleChannel(type="console")}
     windows: Path | None = None  # maintenance windows, in a file of their own
     receivers: Mapping[str, tuple[str, ...]] = {}  # receiver of a rule's `notify` → channels; not named: all

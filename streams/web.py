@@ -138,7 +138,8 @@ def _reading(read: Callable[[], object]) -> Handler:
 async def _ready(readiness: Readiness, _request: web.Request) -> web.Response:
     reasons = list(readiness.reasons())
     status = HTTPStatus.SERVICE_UNAVAILABLE if reasons else HTTPStatus.OK
-    return told({"ready": not reasons, "reasons": reasons}, status)
+    told_of = {"ready": not reasons, "reasons": reasons, "warnings": list(readiness.warnings())}
+    return told(told_of, status)
 
 
 async def _events(feed: Feed, request: web.Request) -> web.StreamResponse:

@@ -69,10 +69,15 @@ class Ready:
     """Ready unless a test gives reasons."""
 
     why: list[str] = field(default_factory=list)
+    amiss: list[str] = field(default_factory=list)
 
     def reasons(self) -> Sequence[str]:
         """Give them."""
         return self.why
+
+    def warnings(self) -> Sequence[str]:
+        """Nothing is amiss."""
+        return self.amiss
 
 
 def incident(level: str, zh: str, en: str, region: str, minutes: float, **changes: object) -> IncidentRow:

@@ -114,10 +114,11 @@ class Health(TypedDict):
 
 
 class ReadyOrNot(TypedDict):
-    """Whether the worker can do its work, and why not."""
+    """Whether the worker can do its work, and why not; `warnings` keep it from nothing."""
 
     ready: bool
     reasons: Sequence[str]
+    warnings: Sequence[str]
 
 
 class AlertRow(TypedDict):

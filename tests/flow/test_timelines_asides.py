@@ -64,7 +64,8 @@ def test_a_silence_that_is_prolonged_begins_once_and_is_reminded_of_its_new_end(
     day.at("10:55", silence("s1", "12:00", region="长沙"))
     day.want(between("11:50", "11:50"), "ending orange outage 长沙")
     day.want(between("12:00", "12:00"), "first orange outage 长沙")
-    day.want_aside(between("12:00", "12:00"), "ended 静默：割接")
+    told = day.want_aside(between("12:00", "12:00"), "ended 静默：割接")
+    assert told.record.started == "2026-03-02T10:00:00Z", "it is the one that began then"
     assert day.asides == []
 
 

@@ -30,6 +30,7 @@ AIMING = replace(SURGE, targets={"target": 23.0, "challenge": 20.0})
 
 CONTRACT = {
     "tocsin_events_total": {"stream", "result"},
+    "tocsin_calendar_fetches_total": {"result"},
     "tocsin_dead_letters_total": {"stream", "reason"},
     "tocsin_measure": {"rule", "series"},
     "tocsin_level": {"rule", "series"},

@@ -225,6 +225,9 @@ class Obeying(Worker):
     def reasons(self) -> list[str]:
         return []
 
+    def warnings(self) -> list[str]:
+        return []
+
 
 @pytest.fixture
 async def worker() -> AsyncIterator[tuple[TestClient, Obeying]]:  # type: ignore[type-arg]

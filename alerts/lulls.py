@@ -1,4 +1,4 @@
-"""What stands between alerts and people now, maintenance and silences, and what of it is news: begun, ended, ending."""
+"""Lulls: maintenance windows and silences that hold now, and what of them is news: begun, about to end, ended."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from alerts.matchers import Matchers
 from alerts.notifications import Reason
 
 
-class Standing(msgspec.Struct, frozen=True, kw_only=True):
+class Lull(msgspec.Struct, frozen=True, kw_only=True):
     """A maintenance window or a silence that holds. `id` tells it from all others; times are milliseconds UTC.
 
     `reason` is what alerts say that it keeps quiet; `ends_ms` None: no end is known.
@@ -32,7 +32,7 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     def is_ending(self, now_ms: int, remind_ms: int) -> bool:
         """Whether its end is near. One that is shorter than twice `remind_ms` needs no reminder.
 
-        >>> night = Standing(id="s", kind="silence", name="", reason="", matchers=Matchers(), begins_ms=0, ends_ms=30)
+        >>> night = Lull(id="s", kind="silence", name="", reason="", matchers=Matchers(), begins_ms=0, ends_ms=30)
         >>> [night.is_ending(now_ms, 10) for now_ms in (19, 20)], night.is_ending(25, 15)
         ([False, True], False)
         """
@@ -41,16 +41,16 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
         return self.ends_ms - now_ms <= remind_ms < (self.ends_ms - self.begins_ms) // 2
 
 
-class StandingBook:
+class LullBook:
     """What was told of, so that each beginning and each end is told once, whoever keeps the desk."""
 
     def __init__(self) -> None:
-        self._told: dict[str, Standing] = {}
+        self._told: dict[str, Lull] = {}
 
-    def news(self, standing: Iterable[Standing], now_ms: int, remind_ms: int) -> list[tuple[Reason, Standing]]:
+    def news(self, lulls: Iterable[Lull], now_ms: int, remind_ms: int) -> list[tuple[Reason, Lull]]:
         """Say what has begun, is about to end, and has ended since this was last asked; it counts as told now."""
-        by_id = {each.id: each for each in standing}
-        found: list[tuple[Reason, Standing]] = []
+        by_id = {each.id: each for each in lulls}
+        found: list[tuple[Reason, Lull]] = []
         for id_ in sorted(self._told.keys() - by_id.keys()):
             over = self._told.pop(id_)
             ends_ms = now_ms if over.ends_ms is None else min(over.ends_ms, now_ms)
@@ -75,7 +75,7 @@ class StandingBook:
     def load(self, data: Any) -> None:
         """Take up what `dump` gave. Raise ValueError if it is not that."""
         try:
-            told = msgspec.convert(data, list[Standing])
+            told = msgspec.convert(data, list[Lull])
         except msgspec.ValidationError as error:
             raise ValueError(f"not a book of what stands: {error}") from error
         self._told = {each.id: each for each in told}
