@@ -41,7 +41,7 @@ def read_overdue(
     step = stream.fields.get(STEP)
     if stream.thing is None or step is None:
         lacking = f'stream {stream.name} has no things that go through steps (a thing, and a field "step")'
-        place.refuse(f'{lacking}: no "overdue"', at_key=True)
+        place.refuse(f'{lacking}: no "overdue", unless it counts to a time field (to: FIELD)', at_key=True)
         return None
     before = len(place.problems)
     name = place.choice(OVERDUE, "overdue measure")

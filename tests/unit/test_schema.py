@@ -31,7 +31,7 @@ UNSEEN = {
     "the same, with `below`": ["levels-out-of-order-below"],
     "how large a number with its unit is": ["duration-not-whole-ms", "duration-too-long", "duration-zero"],
     "names that are elsewhere": ["id-duplicate", "notify-level-not-in-rule", "summary-unknown-placeholder"],
-    "what belongs to which measure": ["min-events-not-here", "what-does-not-combine"],
+    "what belongs to which measure": ["min-events-not-here", "what-does-not-combine", "share-of-all"],
     "braces": ["summary-lone-brace"],
     "what JSON cannot say": ["where-not-finite", "yaml-lone-surrogate"],
     "how YAML writes it": ["yaml-duplicate-key", "yaml-key-not-text", "yaml-merge-of-a-text", "yaml-unknown-tag"],
