@@ -16,6 +16,7 @@ from alerts.members import Member
 from alerts.records import AlertRecord, format_time
 from alerts.senders.labels import label_value, labels, reading
 from alerts.silences import Silence
+from alerts.texts import LANGUAGES
 from streams.api import alertmanager_shapes as shapes
 
 HOLD_MS = 5 * 60_000
@@ -113,7 +114,7 @@ def alerts(at: Moment, action_of: Action, receivers: Receivers, wanted: Wanted) 
                 "status": _status(member, at.silences, firing.inhibitors),
             }
             if wanted.takes(row):
-                row["annotations"] = reading(record, action_of(record))
+                row["annotations"] = reading(record, action_of(record)) | {"summary": _summary(record)}
                 yield Told(incident=firing.incident, row=row)
 
 
@@ -190,6 +191,11 @@ def _any_of(name: str, values: Sequence[str]) -> LabelMatcher:
     if len(values) == 1:
         return LabelMatcher(name, values[0])
     return LabelMatcher(name, "|".join(map(re.escape, values)), is_regex=True)
+
+
+def _summary(record: AlertRecord) -> str:
+    """Write what happened in all languages: it is the annotation that clients show."""
+    return " / ".join(dict.fromkeys(record.summary[language] for language in reversed(LANGUAGES)))
 
 
 def _status(member: Member, silences: Mapping[str, str], inhibitors: Sequence[str]) -> shapes.AlertStatus:
