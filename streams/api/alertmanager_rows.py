@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from msgspec.structs import replace
@@ -13,9 +13,10 @@ from alerts.incidents import Incident
 from alerts.labelmatchers import LabelMatcher
 from alerts.matchers import Matchers
 from alerts.members import Member
-from alerts.records import format_time
+from alerts.records import AlertRecord, format_time
 from alerts.senders.labels import label_value, labels, reading
 from alerts.silences import Silence
+from alerts.texts import LANGUAGES
 from streams.api import alertmanager_shapes as shapes
 
 HOLD_MS = 5 * 60_000
@@ -23,8 +24,29 @@ HOLD_MS = 5 * 60_000
 
 _STATE_ORDER = {"active": 0, "pending": 1, "expired": 2}
 
-Receivers = Mapping[str, Mapping[str, Sequence[str]]]
-"""Rule → level → whom it names."""
+Receivers = Callable[[str, str], Sequence[str]]
+"""Whom a rule's alerts are told to at a level."""
+
+Action = Callable[[AlertRecord], Mapping[str, str]]
+"""What to do about an alert, in each language."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Firing:
+    """One incident that fires, as it was at one moment: its alerts, and the fingerprints of what explains it."""
+
+    incident: str
+    members: tuple[Member, ...]
+    inhibitors: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moment:
+    """What fires at one moment, and the reason that each silence gives → its id. Nothing of it changes any more."""
+
+    now_ms: int
+    firing: Sequence[Firing]
+    silences: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,15 +83,26 @@ class Wanted:
         return self.receiver is None or self.receiver.matches({"receiver": receiver})
 
 
-def alerts(desk: Desk, receivers: Receivers, everybody: Sequence[str], wanted: Wanted, now_ms: int) -> Iterator[Told]:
-    """Tell the alerts that fire and are wanted. `everybody` hears of what names nobody."""
+def moment(desk: Desk, now_ms: int) -> Moment:
+    """Look at the desk: quickly, so that all the rest may be done in a thread."""
+    firing = [
+        Firing(
+            incident=incident.id,
+            members=tuple(desk.incidents.members(incident.id)),
+            inhibitors=_inhibitors(desk, incident),
+        )
+        for incident in desk.incidents.firing()
+    ]
     silences = {silence.reason: silence.id for silence in desk.silences.active(now_ms)}
-    ends = format_time(now_ms + HOLD_MS)
-    for incident in desk.incidents.firing():
-        by = _inhibitors(desk, incident)
-        for member in desk.incidents.members(incident.id):
-            record = replace(member.record, incident=incident.id)
-            named = receivers.get(record.rule, {}).get(member.level) or everybody
+    return Moment(now_ms=now_ms, firing=firing, silences=silences)
+
+
+def alerts(at: Moment, action_of: Action, receivers: Receivers, wanted: Wanted) -> Iterator[Told]:
+    """Tell the alerts that fire and are wanted. `receivers` says who hears of a rule's alerts at a level."""
+    ends = format_time(at.now_ms + HOLD_MS)
+    for firing in at.firing:
+        for member in firing.members:
+            record = replace(member.record, incident=firing.incident)
             row: shapes.AlertTold = {
                 "labels": labels(record, member.level),
                 "annotations": {},
@@ -77,12 +110,12 @@ def alerts(desk: Desk, receivers: Receivers, everybody: Sequence[str], wanted: W
                 "updatedAt": record.time,
                 "endsAt": ends,
                 "fingerprint": _fingerprint(record.alert),
-                "receivers": [{"name": name} for name in named],
-                "status": _status(member, silences, by),
+                "receivers": [{"name": name} for name in receivers(record.rule, member.level)],
+                "status": _status(member, at.silences, firing.inhibitors),
             }
             if wanted.takes(row):
-                row["annotations"] = reading(record, desk.action_of(record))
-                yield Told(incident=incident.id, row=row)
+                row["annotations"] = reading(record, action_of(record)) | {"summary": _summary(record)}
+                yield Told(incident=firing.incident, row=row)
 
 
 def groups(told: Iterable[Told], wanted: Wanted) -> list[shapes.AlertGroup]:
@@ -158,6 +191,11 @@ def _any_of(name: str, values: Sequence[str]) -> LabelMatcher:
     if len(values) == 1:
         return LabelMatcher(name, values[0])
     return LabelMatcher(name, "|".join(map(re.escape, values)), is_regex=True)
+
+
+def _summary(record: AlertRecord) -> str:
+    """Write what happened in all languages: it is the annotation that clients show."""
+    return " / ".join(dict.fromkeys(record.summary[language] for language in reversed(LANGUAGES)))
 
 
 def _status(member: Member, silences: Mapping[str, str], inhibitors: Sequence[str]) -> shapes.AlertStatus:

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from functools import partial
 from http import HTTPStatus
 
 from aiohttp import web
 
+from streams.api.route import JSON
+
+_AT_ONCE_BYTES_MAX = 65_536  # what is longer is compressed in a thread
+
 
 def told(data: object, status: HTTPStatus = HTTPStatus.OK) -> web.Response:
-    """Answer with data, compressed where the caller takes that."""
+    """Answer with data, compressed where the caller takes that. Long data may be written in a thread."""
     # ASCII escapes carry any text, lone surrogates too.
-    response = web.json_response(_finite(data), status=status, dumps=partial(json.dumps, allow_nan=False))
+    body = json.dumps(_finite(data), allow_nan=False).encode("ascii")
+    response = web.Response(
+        body=body, status=status, content_type=JSON, charset="utf-8", zlib_executor_size=_AT_ONCE_BYTES_MAX
+    )
     response.enable_compression()
     return response
 

@@ -67,6 +67,7 @@ async def test_an_alert_has_the_labels_that_a_real_alertmanager_is_told() -> Non
         "key_category": "network",
     }
     assert row["annotations"]["action_en"] == "Find the cause in 长沙"
+    assert row["annotations"]["summary"] == "长沙 network 投诉 63 件 / 63 network complaints in 长沙"
     assert row["annotations"]["incident"].startswith("inc-")
     assert row["receivers"] == [{"name": "noc"}, {"name": "duty"}]
     assert row["startsAt"] == "2026-03-01T09:18:00Z"

@@ -5,20 +5,27 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from click.testing import CliRunner
 
+from alerts.commands import Command, Verb
 from app import main
 from streams.api.catalogue import CATALOGUE
 from streams.api.document import document
 from streams.api.pace import BURST, CALLERS_MAX, Pace
 from streams.api.route import Route, Who
 from streams.api.table import EVENTS
+from streams.commandlog import LogAwayError
 from streams.door import Door
+from streams.service import Service
+from streams.settings import Settings
 from streams.web import PAGE
-from tests.apibench import TEAM, Bench
+from tests.apibench import NOW_MS, TEAM, Bench
+
+if TYPE_CHECKING:
+    from aiohttp import web
 
 CHECKED_IN = Path(__file__).parents[2] / "docs" / "openapi.json"
 GUARDED = Door("main", operators=TEAM)
@@ -38,12 +45,31 @@ def asked(route: Route) -> tuple[str, str]:
     return route.method, route.path.replace("{", "").replace("}", "")
 
 
-def test_all_that_is_served_is_in_the_table_and_nothing_else() -> None:
-    served = {
+def routes(app: web.Application) -> set[tuple[str, str]]:
+    return {
         (route.method, route.resource.canonical)
-        for route in Bench().app().router.routes()
+        for route in app.router.routes()
         if route.resource is not None and route.method != "HEAD"
     }
+
+
+@pytest.fixture
+def service(tmp_path: Path) -> Service:
+    """A whole worker that has not begun."""
+    rules = tmp_path / "rules.yaml"
+    rules.write_text("version: 1\nrules: []\n")
+    return Service(Settings(rules=rules), (), clock=lambda: NOW_MS)
+
+
+async def test_a_log_that_kafka_does_not_take_is_said_to_be_away(service: Service) -> None:
+    command = Command(command="c1", time="2026-03-01T09:00:00Z", by="an", what=Verb.ACK, on="inc-1")
+    with pytest.raises(LogAwayError, match="cannot be written now"):
+        await service.enter(command)
+
+
+def test_all_that_is_served_is_in_the_table_and_nothing_else(service: Service) -> None:
+    served = routes(service.app())
+    assert served == routes(Bench().app())
     assert served - {("GET", path) for path in PAGE} == {(route.method, route.path) for route in CATALOGUE}
     assert len({route.name for route in CATALOGUE}) == len(CATALOGUE)
 

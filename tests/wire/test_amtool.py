@@ -81,6 +81,7 @@ async def test_amtool_queries_alerts_and_makes_changes_and_ends_silences(tool: A
     assert await tool.regions("--receiver=nobody") == set()
     text = await tool("alert", "query", "complaint-surge", "key_region=长沙")
     assert "complaint-surge" in text
+    assert "长沙 network 投诉 63 件" in text
 
     id_ = (await tool("silence", "add", "complaint-surge", "key_region=长沙", "-c", "割接", "-d", "2h")).strip()
     (row,) = await tool.read("silence", "query")
