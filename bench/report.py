@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from bench.targets import verdicts
+
 _WAYS = {
     "raw": "the raw ceiling: confluent-kafka, msgspec, one numpy window; nothing that lasts",
     "tocsin": "`tocsin worker`, one rule; de-duplication, lateness, dead letters, snapshots on",
@@ -39,6 +41,11 @@ def render(found: Mapping[str, Any]) -> str:
     parts = [_HEAD.format(**{**found, "versions": versions})]
     if "events_per_s" in found:
         parts.append(_comparison(found))
+    if reached := list(verdicts(found)):
+        parts.append(
+            "## Against the targets\n\n"
+            + _table(("One process, a backlog in a real Kafka", "Target", "Found", ""), reached)
+        )
     parts += [
         f"## {title}\n\n{_table(('What', 'Figure'), _flat(found[name]))}"
         for name, title in (
