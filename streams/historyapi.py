@@ -68,7 +68,12 @@ def add_history(app: web.Application, historian: Historian, overview: Overview, 
         return web.json_response({**told, "behind": historian.behind})
 
     async def standing(request: web.Request) -> web.Response:
-        rule, key = read_series(request.query, overview.rules)
+        for name in request.query:
+            if name not in {"rule", "key"}:
+                raise WrongQuestion(
+                    f'unknown parameter "{name[:40]}": there are rule, and key=FIELD=NAME for each field'
+                )
+        rule, key = read_series(request.query.get("rule", ""), request.query.getall("key", []), overview.rules)
         partition = judge_of(rule.id, judge_partitions)
         return web.json_response(await standing_told(rule, key, partition, overview, historian, zone))
 

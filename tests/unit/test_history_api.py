@@ -103,7 +103,7 @@ async def site(tmp_path: Path) -> AsyncIterator[Site]:
         ("/api/v1/history/incidents/nothing", 404, "no such incident"),
         ("/api/v1/history/notices/nothing", 404, "no such notice"),
         ("/api/v1/explain", 400, 'name a "rule"'),
-        ("/api/v1/explain?rule=surge&key.city=x", 400, "has no"),
+        ("/api/v1/explain?rule=surge&key=city%3Dx", 400, "has no"),
     ],
 )
 async def test_what_cannot_be_answered_is_told_in_one_line(site: Site, path: str, status: int, said: str) -> None:
@@ -144,11 +144,11 @@ async def test_history_asks_for_the_token_and_orders_for_json_from_here(site: Si
 
 
 async def test_a_series_is_explained_by_its_judge_and_else_it_is_said_whose_it_is(site: Site) -> None:
-    here = (await site.get("/api/v1/explain?rule=surge&key.region=a"))[1]
+    here = (await site.get("/api/v1/explain?rule=surge&key=region%3Da"))[1]
     assert (here["here"], here["key"]) == (True, {"region": "a"})
     assert here["statements"][0]["en"].startswith("No event of a has come to the rule surge")
     site.overview.held = set
-    there = (await site.get("/api/v1/explain?rule=surge&key.region=a"))[1]
+    there = (await site.get("/api/v1/explain?rule=surge&key=region%3Da"))[1]
     assert (there["here"], there["facts"]) == (False, None)
     (only,) = there["statements"]
     assert only["en"] == (
