@@ -41,9 +41,12 @@ _Handler = Callable[[web.Request], Awaitable[web.Response]]
 
 
 def add_history(app: web.Application, historian: Historian, overview: Overview, judge_partitions: int) -> None:
-    """Let `app` answer about what happened. Its middleware has asked for the token by then."""
-    zone = ZoneInfo(overview.zone)
+    """Let `app` answer about what happened, and why. Its middleware has asked for the token by then."""
+    _add_lists(app, historian)
+    _add_explanations(app, historian, overview, judge_partitions)
 
+
+def _add_lists(app: web.Application, historian: Historian) -> None:
     def listing(path: str, read: Callable[[HistoryReads, Wanted], dict[str, Any]]) -> _Handler:
         async def rows(request: web.Request) -> web.Response:
             wanted = read_wanted(request.query, PARAMETERS[path])
@@ -59,6 +62,21 @@ def add_history(app: web.Application, historian: Historian, overview: Overview, 
         name = _id(request)
         steps = await historian.ask(lambda reads: reads.notice(name))
         return _found({"notice": steps[-1], "steps": list(steps)} if steps else None, "no such notice in the history")
+
+    async def rebuild(_: web.Request) -> web.Response:
+        historian.rebuild()
+        return web.json_response({"rebuilding": True}, status=HTTPStatus.ACCEPTED)
+
+    app.router.add_get(INCIDENTS, _careful(listing(INCIDENTS, HistoryReads.incidents)))
+    app.router.add_get(INCIDENTS + "/{id}", _careful(incident))
+    app.router.add_get(ALERTS, _careful(listing(ALERTS, HistoryReads.alerts)))
+    app.router.add_get(NOTIFICATIONS, _careful(listing(NOTIFICATIONS, HistoryReads.notifications)))
+    app.router.add_get(NOTICES + "/{id}", _careful(notice))
+    app.router.add_post(REBUILD, guarded(rebuild))
+
+
+def _add_explanations(app: web.Application, historian: Historian, overview: Overview, judge_partitions: int) -> None:
+    zone = ZoneInfo(overview.zone)
 
     async def explain(request: web.Request) -> web.Response:
         told = await historian.ask(explanation(_id(request), zone))
@@ -77,18 +95,8 @@ def add_history(app: web.Application, historian: Historian, overview: Overview, 
         partition = judge_of(rule.id, judge_partitions)
         return web.json_response(await standing_told(rule, key, partition, overview, historian, zone))
 
-    async def rebuild(_: web.Request) -> web.Response:
-        historian.rebuild()
-        return web.json_response({"rebuilding": True}, status=HTTPStatus.ACCEPTED)
-
-    app.router.add_get(INCIDENTS, _careful(listing(INCIDENTS, HistoryReads.incidents)))
-    app.router.add_get(INCIDENTS + "/{id}", _careful(incident))
-    app.router.add_get(ALERTS, _careful(listing(ALERTS, HistoryReads.alerts)))
-    app.router.add_get(NOTIFICATIONS, _careful(listing(NOTIFICATIONS, HistoryReads.notifications)))
-    app.router.add_get(NOTICES + "/{id}", _careful(notice))
     app.router.add_get(EXPLAIN, _careful(standing))
     app.router.add_get(EXPLAIN + "/{id}", _careful(explain))
-    app.router.add_post(REBUILD, guarded(rebuild))
 
 
 def _careful(handler: _Handler) -> _Handler:
