@@ -10,9 +10,9 @@ import msgspec
 
 from alerts.chronicle import DeliveryEnd, Page
 from alerts.explaining import Explainer
+from alerts.explainorders import notice_statements, silence_statements
 from alerts.explainwords import sentences
 from alerts.reasons import incidents_in, silences_in
-from alerts.silencing import notice_statements, silence_statements
 from alerts.story import Story
 from streams.historyreads import HistoryReads
 

@@ -78,6 +78,7 @@ class Historian:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="tocsin-history")
         self._file: HistoryFile | None = None
         self._is_over = False  # the file is to be made anew
+        self._was_said = False
         self._tidied_s = 0.0
         self.behind: int | None = None  # records of the log that are not in it yet; None: not known
 
@@ -86,7 +87,7 @@ class Historian:
     async def ask(self, question: Callable[[HistoryReads], T]) -> T:
         """Ask the history. Raise HistoryAway where there is none now, and what the question raises."""
         if self._file is None:
-            raise HistoryAway(f"the history cannot be read now: {self.trouble}")
+            raise HistoryAway(f"the history cannot be read now: {self.trouble or 'it is being made anew'}")
         try:
             return await self._in_thread(question, HistoryReads(self._file))
         except sqlite3.Error as error:
@@ -157,6 +158,10 @@ class Historian:
             if foreign:
                 self._metrics.count_history("foreign", foreign)
         await self._look(consumer, places)
+        if self.trouble is not None and (records or self.behind == 0):
+            if self._was_said:
+                _log.warning("the history is followed again")
+            self.trouble, self._was_said = None, False
         if time.monotonic() - self._tidied_s > TIDY_S:
             await self._tidy(file)
         if len(records) >= RECORDS_MAX:
@@ -185,9 +190,6 @@ class Historian:
             offset = known.get(place.topic, 0)
             # Behind the end: the topic is another one of that name, and is read from its beginning.
             consumer.seek(place, offset if offset <= ends[place] else 0)
-        if self.trouble is not None and self._tidied_s:
-            _log.warning("the history is followed again")
-        self.trouble = None
 
     async def _drop(self, *, damaged: bool) -> None:
         file, self._file = self._file, None
@@ -200,7 +202,7 @@ class Historian:
     def _say(self, why: str) -> None:
         if why != self.trouble:
             _log.error("the history cannot be followed: %s", why)
-        self.trouble = why
+        self.trouble, self._was_said = why, True
 
     async def _in_thread(self, act: Callable[..., T], *arguments: object) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, act, *arguments)

@@ -10,9 +10,10 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from alerts.statements import state
+from streams.api import history_shapes as shapes
 from streams.api import history_table as table
 from streams.api.answering import told
-from streams.api.asking import Refused, body_of
+from streams.api.asking import Refused, body_of, query_of
 from streams.api.route import Route
 from streams.api.serving import Handler, add
 from streams.api.shapes import NothingAsked
@@ -31,9 +32,12 @@ ID_LEN_MAX = 200
 
 
 def add_history(app: web.Application, historian: Historian, overview: Overview, judge_partitions: int) -> None:
-    """Let `app` answer about what happened."""
-    zone = ZoneInfo(overview.zone)
+    """Let `app` answer about what happened, and why."""
+    _add_lists(app, historian)
+    _add_explanations(app, historian, overview, judge_partitions)
 
+
+def _add_lists(app: web.Application, historian: Historian) -> None:
     def listing(route: Route, read: Callable[[HistoryReads, Wanted], dict[str, Any]]) -> Handler:
         assert route.query is not None
         known = tuple(each.encode_name for each in msgspec.structs.fields(route.query))
@@ -53,18 +57,6 @@ def add_history(app: web.Application, historian: Historian, overview: Overview, 
         steps = await historian.ask(lambda reads: reads.notice(name))
         return _found({"notice": steps[-1], "steps": list(steps)} if steps else None, "no such notice in the history")
 
-    async def explain(request: web.Request) -> web.StreamResponse:
-        found = await historian.ask(explanation(_id(request), zone))
-        if historian.behind != 0:
-            count = "?" if historian.behind is None else str(historian.behind)
-            found["statements"].append(dict(state("behind", count=count)))
-        return told({**found, "behind": historian.behind})
-
-    async def standing(request: web.Request) -> web.StreamResponse:
-        rule, key = read_series(request.query, overview.rules)
-        partition = judge_of(rule.id, judge_partitions)
-        return told(await standing_told(rule, key, partition, overview, historian, zone))
-
     async def rebuild(request: web.Request) -> web.StreamResponse:
         await body_of(request, NothingAsked)
         historian.rebuild()
@@ -75,9 +67,27 @@ def add_history(app: web.Application, historian: Historian, overview: Overview, 
     add(app, table.ALERTS, _careful(listing(table.ALERTS, HistoryReads.alerts)))
     add(app, table.NOTIFICATIONS, _careful(listing(table.NOTIFICATIONS, HistoryReads.notifications)))
     add(app, table.NOTICE, _careful(notice))
+    add(app, table.REBUILD, rebuild)
+
+
+def _add_explanations(app: web.Application, historian: Historian, overview: Overview, judge_partitions: int) -> None:
+    zone = ZoneInfo(overview.zone)
+
+    async def explain(request: web.Request) -> web.StreamResponse:
+        found = await historian.ask(explanation(_id(request), zone))
+        if historian.behind != 0:
+            count = "?" if historian.behind is None else str(historian.behind)
+            found["statements"].append(dict(state("behind", count=count)))
+        return told({**found, "behind": historian.behind})
+
+    async def standing(request: web.Request) -> web.StreamResponse:
+        asked = query_of(request, shapes.SeriesAsked)
+        rule, key = read_series(asked.rule, asked.key, overview.rules)
+        partition = judge_of(rule.id, judge_partitions)
+        return told(await standing_told(rule, key, partition, overview, historian, zone))
+
     add(app, table.STANDING, _careful(standing))
     add(app, table.EXPLAIN, _careful(explain))
-    add(app, table.REBUILD, rebuild)
 
 
 def _careful(handler: Handler) -> Handler:

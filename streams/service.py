@@ -108,6 +108,17 @@ class Service:
             clock=clock,
             on_ready=self._up,
         )
+        self.at_desk = AtDesk(
+            self.overview,
+            self.host.publish,
+            channels=tuple(settings.channels),
+            rules=lambda: self.rules,
+            crew=lambda: self._crew,
+        )
+        self._folder = state_folder(settings.state_dir)
+        self._historian = Historian(
+            settings.broker, self._folder, settings.group, self.metrics, now_ms=_wall_ms, access=self.access
+        )
         self.metrics.registry.register(HandlingCollector(lambda: self.host.tally, self.host.progress))
         self.overview.held = lambda: {(progress.topic, progress.partition) for progress in self.host.progress()}
         self._on_ready: Callable[[], None] = lambda: None
@@ -131,14 +142,10 @@ class Service:
         `Host.run` raises.
         """
         self._on_ready = on_ready
-        folder, group = state_folder(self.settings.state_dir), self.settings.group
-        historian = Historian(self.settings.broker, folder, group, self.metrics, now_ms=_wall_ms, access=self.access)
-        app = self.app()
-        add_history(app, historian, self.overview, self.settings.judge_partitions)
-        server = await serve(app, self.settings.web.host, self.settings.web.port)
+        server = await serve(self.app(), self.settings.web.host, self.settings.web.port)
         self.url = f"http://{self.settings.web.host}:{server.port}"
         tellings = Tellings(self.host.publish, self.metrics.count_history)
-        around = Surroundings(now_ms=_wall_ms, folder=folder, name=group, witness=tellings.witness)
+        around = Surroundings(now_ms=_wall_ms, folder=self._folder, name=self.settings.group, witness=tellings.witness)
         self._outbox = Outbox(self._senders, policies_of(self.settings, self._senders), self.metrics, around)
         beside = self.beside = Beside(
             host=self.host,
@@ -154,11 +161,11 @@ class Service:
         )
         await self._outbox.open(self.host.fail)
         try:
-            async with beside.at_work(tellings.run(), historian.run()):
+            async with beside.at_work(tellings.run(), self._historian.run()):
                 await self.host.run()
         finally:
             await self._outbox.close(_SEND_GRACE_S)
-            await historian.close()
+            await self._historian.close()
             if self._heartbeat is not None:
                 await self._heartbeat.close()
             await server.stop()
@@ -167,17 +174,11 @@ class Service:
         """Put the page and the whole API together."""
         metrics, feed = self.metrics, self.listeners.feed
         app = make_app(self.overview, metrics.registry, feed, self, self._door, count=metrics.count_request)
-        desk = AtDesk(
-            self.overview,
-            self.host.publish,
-            channels=tuple(self.settings.channels),
-            rules=lambda: self.rules,
-            crew=lambda: self._crew,
-        )
         add_orders(app, self)
-        add_commands(app, desk, self._clock)
-        add_deskside(app, desk, self._clock)
-        add_alertmanager(app, desk, self._clock, _wall_ms())
+        add_commands(app, self.at_desk, self._clock)
+        add_deskside(app, self.at_desk, self._clock)
+        add_alertmanager(app, self.at_desk, self._clock, _wall_ms())
+        add_history(app, self._historian, self.overview, self.settings.judge_partitions)
         add_undelivered(app, lambda: self._outbox)
         return app
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import tzinfo
 from typing import Any
 
@@ -21,23 +21,18 @@ from streams.historian import Historian
 from streams.historyreads import WrongQuestion
 from streams.overview import Overview
 
-_KEY = "key."
-"""In an address the fields of a key are `key.region=长沙`: a field may be called as a parameter is."""
 
-
-def read_series(query: Mapping[str, str], rules: Mapping[str, Rule]) -> tuple[Rule, dict[str, str]]:
-    """Read which series is asked for: `rule`, and a `key.FIELD` for each. Raise WrongQuestion for what cannot be."""
-    name = query.get("rule", "")
+def read_series(name: str, pairs: Sequence[str], rules: Mapping[str, Rule]) -> tuple[Rule, dict[str, str]]:
+    """Read which series is meant: a rule, and `FIELD=NAME` for each field. Raise WrongQuestion for what cannot be."""
     rule = rules.get(name)
     if rule is None:
         raise WrongQuestion(f"unknown rule {quoted(name)}: {suggest(name, rules)}" if name else 'name a "rule"')
     key: dict[str, str] = {}
-    for field, value in query.items():
-        if field == "rule":
-            continue
-        if not field.startswith(_KEY):
-            raise WrongQuestion(f"unknown parameter {quoted(field)}: there are rule, and key.FIELD for each field")
-        key[field.removeprefix(_KEY)] = value
+    for pair in pairs:
+        field, is_said, value = pair.partition("=")
+        if not is_said or not field:
+            raise WrongQuestion(f"{quoted(pair)} is not FIELD=NAME, as in region=长沙")
+        key[field] = value
     known = {*rule.by, *rule.at}
     unknown = [field for field in key if field not in known]
     if unknown:

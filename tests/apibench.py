@@ -24,11 +24,15 @@ from streams.commandlog import add_commands
 from streams.deskside import add_deskside
 from streams.door import Caller, Door
 from streams.feed import Feed
+from streams.historyapi import add_history
 from streams.metrics import Metrics
 from streams.orders import add_orders
+from streams.overview import Overview, Rates
 from streams.reloading import Reload
+from streams.undelivered import add_undelivered
 from streams.web import make_app
 from tests.alerting import CHINA, START_MS, SURGE, history
+from tests.shelf import Kept, Shelf
 from tests.wall import MemoryView, Ready, trouble
 
 if TYPE_CHECKING:
@@ -63,6 +67,8 @@ class Bench:
     view: MemoryView = field(default_factory=trouble)
     metrics: Metrics = field(default_factory=lambda: Metrics(CollectorRegistry(), version="1"))
     pace: Pace | None = None
+    shelf: Shelf = field(default_factory=Shelf)
+    given_up: Kept = field(default_factory=Kept)
 
     def __post_init__(self) -> None:
         routing = Routing(channels=tuple(self.channels))
@@ -99,6 +105,9 @@ class Bench:
         add_commands(app, self, self.clock)
         add_deskside(app, self, self.clock)
         add_alertmanager(app, self, self.clock, START_MS)
+        overview = Overview(self.rules, ("complaints",), Rates(self.metrics, self.clock), self.clock, "Asia/Shanghai")
+        add_history(app, self.shelf, overview, 4)  # type: ignore[arg-type]
+        add_undelivered(app, lambda: self.given_up)
         return app
 
     @asynccontextmanager

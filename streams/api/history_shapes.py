@@ -44,10 +44,11 @@ class NotificationsAsked(SpanAsked):
     channel: str = ""
 
 
-class SeriesAsked(msgspec.Struct):
-    """Which series: a rule, and `key.FIELD` for each field of its key."""
+class SeriesAsked(msgspec.Struct, forbid_unknown_fields=True):
+    """Which series: a rule, and `key=FIELD=NAME` for each field of its key."""
 
-    rule: str = ""
+    rule: str
+    key: tuple[str, ...] = ()
 
 
 class Behind(TypedDict):

@@ -48,7 +48,7 @@ EXPLAIN = Route(
 )  # fmt: skip
 STANDING = Route(
     method="GET", path=f"{V1}/explain", name="explainSeries", tag="history",
-    summary="Say where a series stands now, and why it is at no higher level; `key.FIELD` names each field of its key",
+    summary="Say where a series stands, and why it is at no higher level; `key=FIELD=NAME` for each field of its key",
     query=shapes.SeriesAsked, answers={200: Answer("Where it stands", shapes.Standing)}, refuses=_AWAY,
 )  # fmt: skip
 UNDELIVERED = Route(

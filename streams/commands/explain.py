@@ -41,7 +41,7 @@ def command(
     if rule is None:
         path = f"{STANDING.path}/{quote(asked[0], safe='')}"
     else:
-        path = f"{STANDING.path}?{urlencode({'rule': rule, **_key(asked)})}"
+        path = f"{STANDING.path}?{urlencode([('rule', rule), *(('key', each) for each in asked)])}"
     status, told = ask(path)
     if "statements" not in told:
         click.echo(f"tocsin explain: {told.get('error', f'status {status}')}", err=True)
@@ -52,13 +52,3 @@ def command(
         for one in told["statements"]:
             click.echo(one[lang or spoken()])
     context.exit(1 if rule is not None and not told["here"] else 0)
-
-
-def _key(asked: Sequence[str]) -> dict[str, str]:
-    key: dict[str, str] = {}
-    for each in asked:
-        field, is_said, name = each.partition("=")
-        if not is_said or not field:
-            raise click.BadParameter(f"{each!r} is not FIELD=NAME, as in region=长沙")
-        key[f"key.{field}"] = name
-    return key

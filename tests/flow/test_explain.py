@@ -133,7 +133,7 @@ def test_a_delivery_that_failed_and_was_told_by_the_channel_behind(golden: Golde
 
 
 def test_somebody_whose_quiet_hours_hold_a_ring_back(golden: Golden, tmp_path: Path) -> None:
-    asleep = Person(id="an", quiet=(17 * 60, 19 * 60))
+    asleep = Person(id="an", quiet=(9 * 60, 19 * 60))
     day = Day(rules=(RUNG,), crew=crew(asleep), routing=Routing(channels=("pager",), receivers={"noc": ("pager",)}))
     day.pass_to("10:00")
     alert = day.alert(RUNG, "orange", 21, region="长沙")

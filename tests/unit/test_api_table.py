@@ -58,13 +58,13 @@ def service(tmp_path: Path) -> Service:
     """A whole worker that has not begun."""
     rules = tmp_path / "rules.yaml"
     rules.write_text("version: 1\nrules: []\n")
-    return Service(Settings(rules=rules), (), clock=lambda: NOW_MS)
+    return Service(Settings(rules=(rules,)), (), clock=lambda: NOW_MS)
 
 
 async def test_a_log_that_kafka_does_not_take_is_said_to_be_away(service: Service) -> None:
     command = Command(command="c1", time="2026-03-01T09:00:00Z", by="an", what=Verb.ACK, on="inc-1")
     with pytest.raises(LogAwayError, match="cannot be written now"):
-        await service.enter(command)
+        await service.at_desk.enter(command)
 
 
 def test_all_that_is_served_is_in_the_table_and_nothing_else(service: Service) -> None:

@@ -87,21 +87,22 @@ RULES = {"surge": rule("surge", by=("region",)), "all": rule("all"), "wide": rul
 
 
 @pytest.mark.parametrize(
-    ("query", "said"),
+    ("name", "pairs", "said"),
     [
-        ({}, 'name a "rule"'),
-        ({"rule": "surg"}, "did you mean|unknown rule"),
-        ({"rule": "surge", "region": "a"}, "key.FIELD"),
-        ({"rule": "surge", "key.city": "a"}, 'has no "city"'),
-        ({"rule": "all", "key.city": "a"}, "one series for all"),
-        ({"rule": "wide"}, "name one of outlet, city"),
-        ({"rule": "wide", "key.outlet": "a", "key.city": "b"}, "name one of outlet, city"),
+        ("", [], 'name a "rule"'),
+        ("surg", [], "did you mean|unknown rule"),
+        ("surge", ["region"], "is not FIELD=NAME"),
+        ("surge", ["=a"], "is not FIELD=NAME"),
+        ("surge", ["city=a"], 'has no "city"'),
+        ("all", ["city=a"], "one series for all"),
+        ("wide", [], "name one of outlet, city"),
+        ("wide", ["outlet=a", "city=b"], "name one of outlet, city"),
     ],
 )
-def test_a_series_that_cannot_be_meant_is_told_in_one_line(query: dict[str, str], said: str) -> None:
+def test_a_series_that_cannot_be_meant_is_told_in_one_line(name: str, pairs: list[str], said: str) -> None:
     with pytest.raises(WrongQuestion, match=said):
-        read_series(query, RULES)
+        read_series(name, pairs, RULES)
 
 
 def test_a_series_is_read() -> None:
-    assert read_series({"rule": "surge", "key.region": "长沙"}, RULES) == (RULES["surge"], {"region": "长沙"})
+    assert read_series("surge", ["region=长沙=1"], RULES) == (RULES["surge"], {"region": "长沙=1"})

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
+import logging
+import sqlite3
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -16,6 +19,8 @@ from alerts.records import encode
 from app import main
 from streams.asking import Refused, ask
 from streams.broker import EmbeddedBroker
+from streams.historyfile import HistoryFile
+from streams.historyrows import Statement
 from streams.service import Service
 from streams.stage import Outgoing
 from streams.topics import ALERTS, HISTORY
@@ -32,12 +37,13 @@ async def asked(service: Service, path: str, body: dict[str, Any] | None = None)
 
 
 async def told(service: Service, path: str, holds: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
-    """Ask until it holds."""
+    """Ask until it holds; while history is being made anew there is no answer."""
     async with asyncio.timeout(60):
         while True:
-            answer = await asked(service, path)
-            if holds(answer):
-                return answer
+            with suppress(Refused):
+                answer = await asked(service, path)
+                if holds(answer):
+                    return answer
             await asyncio.sleep(0.05)
 
 
@@ -174,3 +180,46 @@ async def test_the_commands(tmp_path: Path) -> None:
                 why = await say(service, "explain", silence, "--lang", "en")
                 assert "王工 asked for silence-add: done" in why.stdout
                 assert (await say(service, "history", "rebuild")).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("code", "is_kept"),
+    [(sqlite3.SQLITE_FULL, True), (sqlite3.SQLITE_CORRUPT, False)],
+    ids=["a full disk", "a damaged file"],
+)
+async def test_a_file_that_cannot_be_written_is_said_once_and_followed_again(
+    code: int, is_kept: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What is wrong comes with the second record; the first is in the file before."""
+    monkeypatch.setattr("streams.historian.RETRY_S", 0.05)
+    failures = [0]
+    write = HistoryFile.write
+
+    def failing(self: HistoryFile, rows: Iterable[Statement], places: Mapping[str, int]) -> None:
+        if failures[0]:
+            failures[0] -= 1
+            error = sqlite3.OperationalError("it cannot be")
+            error.sqlite_errorcode = code
+            raise error
+        write(self, rows, places)
+
+    monkeypatch.setattr(HistoryFile, "write", failing)
+    path = "/api/v1/history/alerts"
+    with EmbeddedBroker() as broker:
+        async with sink(status(200)) as server:
+            async with running(settings(tmp_path, broker.bootstrap, server), broker) as service:
+                await service.host.publish(Outgoing(ALERTS, encode(RED[0])))
+                await told(service, path, lambda answer: len(answer["alerts"]) == 1)
+                await until(lambda: server.requests)
+                with caplog.at_level(logging.WARNING, logger="streams.historian"):
+                    failures[0] = 3
+                    await service.host.publish(Outgoing(ALERTS, encode(RED[1])))
+                    await until(lambda: not failures[0])
+                    await told(service, path, lambda answer: len(answer["alerts"]) == 2)
+                assert len(server.requests) == 2, "pages went out all the same"
+    said = [line for line in caplog.messages if "history" in line]
+    assert said[0] == "the history cannot be followed: it cannot be"
+    assert said[-1] == "the history is followed again"
+    assert any("made anew from the log" in line for line in said) != is_kept
+    if is_kept:
+        assert len(said) == 2, "once, however often it was tried"
