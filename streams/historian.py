@@ -133,8 +133,8 @@ class Historian:
             max_partition_fetch_bytes=1 << 20,
             **self._access.arguments(),
         )
-        await consumer.start()
         try:
+            await consumer.start()
             places = [TopicPartition(topic, 0) for topic in TOPICS]
             consumer.assign(places)
             await self._opened(consumer, places)

@@ -235,7 +235,7 @@ async def test_an_incident_that_another_explains_is_inhibited_by_its_alert() -> 
     from msgspec.structs import replace
 
     telling = replace(known.telling, muted=(f"explained by {cause}",))
-    bench.desk.incidents._firing[incident] = replace(known, explained_by=cause, telling=telling)
+    bench.desk.incidents.open[incident] = replace(known, explained_by=cause, telling=telling)
     (row,) = await alerts(bench, active="false")
     assert row["status"]["inhibitedBy"] == [by["湘潭"]["fingerprint"]]
     assert regions(await alerts(bench, inhibited="false")) == {"长沙", "湘潭"}
