@@ -115,7 +115,7 @@ class Service:
         callers = [Caller(name, one.role, secret_of(one.token_file)) for name, one in settings.web.operators.items()]
         self._door = Door(secret_of(token_file) if token_file else None, settings.web.hosts, tuple(callers))
         self._outbox: Outbox | None = None
-        self._reloader = Reloader(settings.rules, self, _wall_ms, site)
+        self._reloader = Reloader(settings.rules, self, _wall_ms, site, settings.topology)
         self.host = Host(
             HostSettings(bootstrap=settings.broker, app_id=settings.group, access=self.access),
             self._wirings(),
