@@ -100,7 +100,7 @@ class Service:
         self._door = Door(secret_of(token_file) if token_file else None, settings.web.hosts, tuple(callers))
         self._outbox: Outbox | None = None
         self.beside: Beside | None = None  # while it runs
-        self._reloader = Reloader(settings.rules, self, _wall_ms, site)
+        self._reloader = Reloader(settings.rules, self, _wall_ms, site, settings.topology)
         wirings = Wirings(settings, site, self.overview, rules=lambda: self.rules, desk=self._desk_stage)
         self.host = Host(
             HostSettings(bootstrap=settings.broker, app_id=settings.group, access=self.access),

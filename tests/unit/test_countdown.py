@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from detectors import clocks
-from detectors.judge import RuleJudge
+from detectors.rulejudge import RuleJudge
 from detectors.rules import Clock, Condition, Kind, Measure, Op, Rule
 from tests import oracle
 from tests.builders import feeder_of, run

@@ -50,6 +50,22 @@ class Worker:
         self.counted.append(result)
 
 
+async def test_a_table_of_places_that_changed_is_told_and_not_taken(tmp_path: Path) -> None:
+    path, table, worker = tmp_path / "rules.yaml", tmp_path / "places.csv", Worker([rule("gone")])
+    path.write_text(RULES % 9)
+    table.write_text("level,name,parent\n")
+    reloader = Reloader([path], worker, lambda: NOW_MS, table=table)
+    assert (await reloader.reload()).notes == []
+    table.write_text("level,name,parent\ncity,a,\n")
+    told = await reloader.reload()
+    assert (told.result, told.as_data()["notes"]) == (
+        "taken",
+        [f"{table} has changed and was not taken: places are read at the start; restart the workers one by one"],
+    )
+    table.unlink()
+    assert len((await reloader.reload()).notes) == 1
+
+
 async def test_right_rules_are_taken_and_what_is_new_is_named(tmp_path: Path) -> None:
     path, worker = tmp_path / "rules.yaml", Worker([rule("gone")])
     path.write_text(RULES % 9)
