@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from alerts.archive import Archive, ArchiveDump
 from alerts.homes import Homes
 from alerts.incidents import Entry, Incident, IncidentChange, IncidentState, What, noted
+from alerts.journal import Journal
 from alerts.members import Member, Members, Mutes
 from alerts.records import AlertRecord
 from alerts.scopes import Scope, Scopes
@@ -45,6 +46,7 @@ class IncidentBook:
         self._members: dict[str, Members] = {}
         self.alerts: dict[str, str] = {}  # firing alert → incident
         self.homes = Homes(self.open, tuning)
+        self.journal = Journal()
 
     def __len__(self) -> int:
         return len(self.open) + len(self.over.incidents)
@@ -95,8 +97,16 @@ class IncidentBook:
 
     def judge(self, incident_id: str, mutes: Mutes) -> None:
         """Ask anew of each alert of an incident what mutes it."""
-        incident = self.open[incident_id]
-        self._members[incident_id].judge(mutes, is_raised=incident.is_unexplained)
+        self.rejudge(incident_id, mutes, is_raised=self.open[incident_id].is_unexplained)
+
+    def rejudge(self, incident_id: str, mutes: Mutes, *, is_raised: bool) -> None:
+        """Ask anew of every alert of an incident what mutes it; note where the answer is another."""
+        members = self._members[incident_id]
+        before = {member.record.alert: member.muted for member in members}
+        members.judge(mutes, is_raised=is_raised)
+        for member in members:
+            if member.muted != before[member.record.alert]:
+                self.journal.remuted(incident_id, member)
 
     def tell(self, incident_id: str, telling: Telling) -> Incident:
         """Note what was told of an incident that is kept."""
@@ -139,6 +149,7 @@ class IncidentBook:
             return None
         kept = noted(known, Entry(at_ms, what, known.level, known.value, by, text=text))
         (self.open if known.is_firing else self.over.incidents)[incident_id] = kept
+        self.journal.line(kept)
         return IncidentChange(what, kept)
 
     def dump(self) -> Any:

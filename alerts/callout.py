@@ -13,6 +13,7 @@ from alerts.book import IncidentBook
 from alerts.duty import Roster
 from alerts.escalation import EscalationBook
 from alerts.incidents import Incident, What
+from alerts.journal import HeldBack
 from alerts.ladders import PREFIX, Ladder
 from alerts.notifications import Notification, Reason
 from alerts.paging import PageBook
@@ -151,10 +152,19 @@ class Callout:
                 )
             incident = self._incidents.get(ring.incident)
             assert incident is not None
+            at_level = level or incident.level
             for person in ring.people or (ring.role,):
-                if ring.people and not self.pages.admit(person, incident.id, level or incident.level, now_ms):
-                    continue
                 telling = _telling(incident.id, person, ring.started_ms, ring.step)
+                if ring.people and not self.pages.admit(person, incident.id, at_level, now_ms):
+                    held = HeldBack(
+                        incident=incident.id,
+                        person=person,
+                        level=at_level,
+                        reason=ring.reason.value,
+                        telling=telling,
+                    )
+                    self._incidents.journal.held(held)
+                    continue
                 told += self._notifications(incident, ring.reason, person, telling, level=level)
         return told
 

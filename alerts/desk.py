@@ -11,7 +11,9 @@ from alerts.audit import AuditRecord, AuditTrail
 from alerts.book import IncidentBook
 from alerts.bulletins import Template, read_templates
 from alerts.callout import Callout
+from alerts.chronicle import Happening
 from alerts.commands import Command, CommandError
+from alerts.happenings import told_of
 from alerts.hush import Hush
 from alerts.incidents import Incident, IncidentChange, What
 from alerts.joining import Joining
@@ -106,6 +108,10 @@ class Desk:
     def outcome(self, command: str) -> str | None:
         """Say what came of a command; None if it was not carried out, or long ago."""
         return self._done.get(command)
+
+    def happened(self, now_ms: int) -> list[Happening]:
+        """Give what happened since this was last asked, for history; each once. It is no state: ask after each step."""
+        return told_of(self.incidents, self._rules, now_ms)
 
     @property
     def steps(self) -> int:

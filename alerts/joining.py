@@ -5,8 +5,9 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from alerts.book import IncidentBook
+from alerts.homes import Why
 from alerts.incidents import Incident, IncidentChange, IncidentState, What
-from alerts.members import Mutes
+from alerts.members import Member, Mutes
 from alerts.moves import begun, moved_on, what_became
 from alerts.records import AlertRecord
 from alerts.scopes import Role, Scope
@@ -62,12 +63,12 @@ class Joining:
             )
             return False
         self._book.open[over.id] = self._book.reopened(over)
-        members.judge(mutes, is_raised=over.is_unexplained)
+        self._book.rejudge(over.id, mutes, is_raised=over.is_unexplained)
         return True
 
     def _arrive(self, record: AlertRecord, mutes: Mutes) -> list[IncidentChange]:
         scope = self._book.scopes.of(record.rule, record.key)
-        home = self._home(record, scope)
+        home, why = self._home(record, scope) or (None, Why.NEW)
         if home is None:
             asks_why = scope.role is Role.SYMPTOM and scope.is_placed and self._book.scopes.has_causes
             home = begun(record, scope, is_unexplained=asks_why)
@@ -76,23 +77,25 @@ class Joining:
         else:
             home = replace(home, alerts=home.alerts + 1)
         self._book.enter(home, record, scope)
-        changes = [self._settle(home, record, scope, mutes)]
+        changes = [self._settle(home, record, scope, mutes, why)]
         return changes + self._explain(home.id, scope, record.time_ms, mutes)
 
-    def _home(self, record: AlertRecord, scope: Scope) -> Incident | None:
+    def _home(self, record: AlertRecord, scope: Scope) -> tuple[Incident, Why] | None:
         last, ended_ms = self._book.over.last_of(record)
         if record.started_ms - ended_ms <= self._book.tuning.reopen_ms and (known := self._book.get(last)) is not None:
-            return known
+            return known, Why.AGAIN
         return self._book.homes.find(scope, record.time_ms)
 
-    def _settle(self, incident: Incident, record: AlertRecord, scope: Scope, mutes: Mutes) -> IncidentChange:
-        """Put an alert at its newest into its incident; say what that made of it."""
+    def _settle(
+        self, incident: Incident, record: AlertRecord, scope: Scope, mutes: Mutes, why: str = ""
+    ) -> IncidentChange:
+        """Put an alert at its newest into its incident; say what that made of it. `why`: it has only just come."""
         members = self._book.members(incident.id)
         found = scope.role is Role.CAUSE and incident.role is not Role.CAUSE
         is_raised = incident.is_unexplained and not found
         member = members.put(record, scope.role, mutes, is_raised=is_raised)
         if found:
-            members.judge(mutes, is_raised=False)
+            self._book.rejudge(incident.id, mutes, is_raised=False)
         telling = incident.telling
         if member.is_red and not member.was_red and telling.level == "red":
             telling = reddened(telling, _named(record))
@@ -112,6 +115,8 @@ class Joining:
             ),
             record,
             what,
+            member,
+            why,
         )
 
     def _leave(self, incident: Incident, record: AlertRecord) -> IncidentChange:
@@ -128,9 +133,13 @@ class Joining:
         self._book.resolve(change.incident)
         return change
 
-    def _keep(self, incident: Incident, record: AlertRecord, what: What) -> IncidentChange:
+    def _keep(
+        self, incident: Incident, record: AlertRecord, what: What, member: Member | None = None, why: str = ""
+    ) -> IncidentChange:
         kept = moved_on(incident, self._book.members(incident.id), record, what, self._book.tuning)
         self._book.open[kept.id] = kept
+        own = member or Member(record, kept.role, record.level)  # one that ended counts no longer
+        self._book.journal.line(kept, own, why)
         return IncidentChange(what, kept)
 
     def _explain(self, home: str, scope: Scope, at_ms: int, mutes: Mutes) -> list[IncidentChange]:
@@ -140,7 +149,7 @@ class Joining:
             known = self._book.open[other]
             cause = self._book.open[by].cause or self._book.open[by].record
             was = known.level
-            self._book.members(other).judge(mutes, is_raised=False)
+            self._book.rejudge(other, mutes, is_raised=False)
             record = replace(known.record, level=self._book.members(other).level, was=was)
             self._book.open[other] = replace(known, explained_by=by, is_unexplained=False, cause=cause, record=record)
             told = self._book.note(other, What.ATTRIBUTED, at_ms=at_ms, text=by)

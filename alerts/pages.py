@@ -89,9 +89,9 @@ class Pages:
         rule = self._rules.get(record.rule)
         if rule is None or not rule.action:
             return {}
-        templates = in_languages(rule.action)
+        templates, targets = in_languages(rule.action), rule.targets_at(record.time_ms)
         return {
-            language: fill(templates[language], words(record, language, self._english, rule.targets))
+            language: fill(templates[language], words(record, language, self._english, targets))
             for language in LANGUAGES
         }
 

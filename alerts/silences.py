@@ -49,6 +49,7 @@ class Silence(msgspec.Struct, frozen=True, kw_only=True):
         """Give it as plain data for pages and programs, times as RFC 3339."""
         matchers = self.matchers
         named = {"rule": matchers.rules, "stream": matchers.streams, "level": matchers.levels, **matchers.key}
+        named["labels"] = tuple(matcher.text for matcher in matchers.labels)
         return {
             "id": self.id,
             "match": {field: list(names) for field, names in named.items() if names},

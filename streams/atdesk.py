@@ -1,55 +1,61 @@
-"""People at the desk of this worker: their commands go into its log, and what they ask is answered if it is here."""
+"""People at the desk: their commands go into its log, wherever it is, and what they ask is answered if it is here."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from collections.abc import Awaitable, Callable, Sequence
 
+from aiokafka.errors import KafkaError
+
+from alerts.callout import Crew
 from alerts.commands import Command
-from alerts.silences import read_silence
+from alerts.desk import Desk
+from detectors.rules import Rule
+from streams.commandlog import LogAwayError
 from streams.overview import Overview
 from streams.stage import Outgoing
 from streams.topics import COMMANDS
 
 
 class AtDesk:
-    """Takes commands to the desk, wherever it is; `clock` tells the time that events live in, milliseconds."""
+    """What the page's address knows of the desk. `rules` and `crew` give those in force: a reload changes them."""
 
     def __init__(
-        self, overview: Overview, publish: Callable[[Outgoing], Awaitable[None]], clock: Callable[[], int]
+        self,
+        overview: Overview,
+        publish: Callable[[Outgoing], Awaitable[None]],
+        *,
+        channels: Sequence[str],
+        rules: Callable[[], Sequence[Rule]],
+        crew: Callable[[], Crew],
     ) -> None:
+        self.channels = channels
         self._overview = overview
         self._publish = publish
-        self._clock = clock
+        self._rules = rules
+        self._crew = crew
 
     async def enter(self, command: Command) -> None:
-        """Put a command into the desk's log, wherever the desk is; raise aiokafka's `KafkaError` if it is not safe."""
-        await self._publish(Outgoing(COMMANDS, command.encode(), command.command.encode()))
+        """Put a command into the desk's log, wherever the desk is. Raise LogAwayError if it is not safe there."""
+        try:
+            await self._publish(Outgoing(COMMANDS, command.encode(), command.command.encode()))
+        except (KafkaError, RuntimeError) as error:  # RuntimeError: Kafka is not, or no longer, connected
+            raise LogAwayError("the desk's log cannot be written now: try the same command again") from error
 
     def outcome(self, command: str) -> str | None:
         """Say what came of a command, if the desk is here and knows it."""
         return next((told for stage in self._overview.desks if (told := stage.desk.outcome(command))), None)
 
-    def incident(self, incident: str) -> Mapping[str, Any] | None:
-        """Tell all of an incident, if the desk is here and keeps it."""
-        for stage in self._overview.desks:
-            known = stage.desk.incidents.get(incident)
-            if known is not None:
-                followed = stage.desk.callout.escalations.get(incident)
-                return {**known.as_data(), "escalation": None if followed is None else followed.as_data()}
-        return None
+    @property
+    def desk(self) -> Desk | None:
+        """The desk, if it is here."""
+        return next((stage.desk for stage in self._overview.desks), None)
 
-    def silences(self) -> list[dict[str, Any]]:
-        """List the silences that hold or will, if the desk is here, the next to end first."""
-        known = [each for stage in self._overview.desks for each in stage.desk.silences.all()]
-        return [each.as_data() for each in known if each.ends_ms > self._clock()]
+    @property
+    def rules(self) -> Sequence[Rule]:
+        """The rules in force."""
+        return self._rules()
 
-    def preview(self, asked: Mapping[str, Any]) -> list[dict[str, Any]]:
-        """Say what a silence would hide of what fires now, worst first. Raise SilenceError if it cannot be read."""
-        now_ms = self._clock()
-        silence = read_silence("preview", "preview", asked, now_ms)
-        return [
-            {"incident": incident.id, "rule": incident.rule, "level": incident.level, "hidden": len(hidden)}
-            for stage in self._overview.desks
-            for incident, hidden in stage.desk.preview(silence, now_ms)
-        ]
+    @property
+    def crew(self) -> Crew:
+        """The ladders, and who is on them."""
+        return self._crew()

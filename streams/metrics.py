@@ -26,6 +26,11 @@ from streams.series import SERIES_MAX, LevelCollector, LevelView
 RESULTS = ("accepted", "late", "duplicate", "rejected")
 RELOADS = ("taken", "refused")
 CALENDARS = ("taken", "same", "failed")
+HISTORY_LOSSES = ("forgotten", "foreign", "untold")
+OTHER = "other"
+CODES = ("200", "202", "400", "401", "403", "404", "405", "409", "413", "415", "429", "500", "503", OTHER)
+"""Statuses of answers; what is none of these is another."""
+
 INCIDENT_LEVELS = ("act", "yellow", "orange", "red")
 LOG = "commands"
 """The label value of the desk's log: what is no entry there is a dead letter too."""
@@ -110,10 +115,19 @@ class Metrics:
         self._reloads = counter(
             "tocsin_reloads_total", "Rule files read again while running, by what came of it.", result=RELOADS
         )
+        self._requests = counter("tocsin_api_requests_total", "Requests to the page's address, by status.", code=CODES)
         self._rules_waiting = Gauge(
             "tocsin_rules_waiting",
             "Rules that are not judged because workers count them by different rule files.",
             registry=registry,
+        )
+        self._history_lag = Gauge(
+            "tocsin_history_lag_records", "Records of the log that are not in the history yet.", registry=registry
+        )
+        self._history = counter(
+            "tocsin_history_left_out_total",
+            "What is not in the history: rows grown old, records that are none of ours, deliveries not told in time.",
+            reason=HISTORY_LOSSES,
         )
         self._delay = Histogram(
             "tocsin_detection_delay_seconds",
@@ -130,9 +144,9 @@ class Metrics:
         """Show the levels of `view` at every scrape from now on. Call it once."""
         self.registry.register(LevelCollector(view, series_max))
 
-    def show_targets(self, rules: Callable[[], Iterable[Rule]]) -> None:
-        """Show the targets of these rules at every scrape from now on. Call it once."""
-        self.registry.register(TargetCollector(rules))
+    def show_targets(self, rules: Callable[[], Iterable[Rule]], now_ms: Callable[[], int]) -> None:
+        """Show the targets of these rules, as they are then, at every scrape from now on. Call it once."""
+        self.registry.register(TargetCollector(rules, now_ms))
 
     def count_events(self, stream: str, result: str, count: int = 1) -> None:
         """Count events of a batch that met the same end, one of `RESULTS`."""
@@ -172,6 +186,14 @@ class Metrics:
         """Count panes that came after their boundary was judged."""
         self._late_partials.inc(count)
 
+    def set_history_lag(self, records: int) -> None:
+        """Show how many records of the log are not in the history yet."""
+        self._history_lag.set(records)
+
+    def count_history(self, result: str, count: int) -> None:
+        """Count what is not, or no longer, in the history; `result` is one of `HISTORY_LOSSES`."""
+        self._history.of(result).inc(count)
+
     def set_incidents(self, counts: Mapping[tuple[str, IncidentState], int]) -> None:
         """Show how many incidents there are of each (level, state); those not named are none."""
         self._incidents.set_all({(level, state): count for (level, state), count in counts.items()})
@@ -187,6 +209,10 @@ class Metrics:
     def count_reload(self, result: str) -> None:
         """Count that rules were read again; `result` is one of `RELOADS`."""
         self._reloads.of(result).inc()
+
+    def count_request(self, status: int) -> None:
+        """Count a request that was answered with an HTTP status."""
+        self._requests.of(code if (code := str(status)) in CODES else OTHER).inc()
 
     def set_rules_waiting(self, count: int) -> None:
         """Show how many rules wait for all workers to have the same rule file."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from aiokafka.errors import KafkaError
@@ -19,13 +19,18 @@ from alerts.senders.poster import Reach
 from alerts.site import Site as DeskSite
 from detectors.rules import Rule
 from streams.access import access_of
+from streams.alertmanagerside import add_alertmanager
 from streams.atdesk import AtDesk
 from streams.beside import Beside
 from streams.calendarfeeds import CalendarFeeds
 from streams.commandlog import add_commands
 from streams.desk_stage import DeskStage
+from streams.deskside import add_deskside
+from streams.door import Caller, Door
 from streams.feed import Feed
 from streams.handling import HandlingCollector
+from streams.historian import Historian
+from streams.historyapi import add_history
 from streams.host import Host
 from streams.hosting import HostSettings
 from streams.listeners import Listeners
@@ -39,13 +44,17 @@ from streams.settings import Settings, SettingsError, secret_of
 from streams.site import SHIPPED, Site
 from streams.stage import Outgoing
 from streams.state import state_folder
+from streams.tellings import Tellings
 from streams.topics import NOTIFICATIONS, Topic, notifications, plan
 from streams.undelivered import add_undelivered
 from streams.version import VERSION
 from streams.waysout import heartbeat_of, policies_of, senders_of
-from streams.web import Caller, Door, make_app, serve
+from streams.web import make_app, serve
 from streams.windowfile import windows_of
 from streams.wirings import Wirings
+
+if TYPE_CHECKING:
+    from aiohttp import web
 
 _SEND_GRACE_S = 3.0
 
@@ -67,7 +76,7 @@ class Service:
         self.metrics = Metrics(CollectorRegistry(), version=VERSION, streams=self.streams, channels=settings.channels)
         self.overview = Overview(rules, self.streams, Rates(self.metrics, _monotonic_ms), clock, settings.zone)
         self.metrics.show_levels(SeriesLevels(self.overview))
-        self.metrics.show_targets(lambda: self.rules)
+        self.metrics.show_targets(lambda: self.rules, clock)
         self.listeners = Listeners(Feed())
         self._zone = ZoneInfo(settings.zone)
         folder, reach = state_folder(settings.state_dir), Reach(private=settings.calendars.private)
@@ -91,13 +100,24 @@ class Service:
         self._door = Door(secret_of(token_file) if token_file else None, settings.web.hosts, tuple(callers))
         self._outbox: Outbox | None = None
         self.beside: Beside | None = None  # while it runs
-        self._reloader = Reloader(settings.rules, self, _wall_ms, site)
+        self._reloader = Reloader(settings.rules, self, _wall_ms, site, settings.topology)
         wirings = Wirings(settings, site, self.overview, rules=lambda: self.rules, desk=self._desk_stage)
         self.host = Host(
             HostSettings(bootstrap=settings.broker, app_id=settings.group, access=self.access),
             wirings.all(self.streams, self.metrics),
             clock=clock,
             on_ready=self._up,
+        )
+        self.at_desk = AtDesk(
+            self.overview,
+            self.host.publish,
+            channels=tuple(settings.channels),
+            rules=lambda: self.rules,
+            crew=lambda: self._crew,
+        )
+        self._folder = state_folder(settings.state_dir)
+        self._historian = Historian(
+            settings.broker, self._folder, settings.group, self.metrics, now_ms=_wall_ms, access=self.access
         )
         self.metrics.registry.register(HandlingCollector(lambda: self.host.tally, self.host.progress))
         self.overview.held = lambda: {(progress.topic, progress.partition) for progress in self.host.progress()}
@@ -122,13 +142,10 @@ class Service:
         `Host.run` raises.
         """
         self._on_ready = on_ready
-        app = make_app(self.overview, self.metrics.registry, self.listeners.feed, self, self._door)
-        add_orders(app, self)
-        add_commands(app, AtDesk(self.overview, self.host.publish, self._clock), self._clock)
-        add_undelivered(app, lambda: self._outbox)
-        server = await serve(app, self.settings.web.host, self.settings.web.port)
+        server = await serve(self.app(), self.settings.web.host, self.settings.web.port)
         self.url = f"http://{self.settings.web.host}:{server.port}"
-        around = Surroundings(now_ms=_wall_ms, folder=state_folder(self.settings.state_dir), name=self.settings.group)
+        tellings = Tellings(self.host.publish, self.metrics.count_history)
+        around = Surroundings(now_ms=_wall_ms, folder=self._folder, name=self.settings.group, witness=tellings.witness)
         self._outbox = Outbox(self._senders, policies_of(self.settings, self._senders), self.metrics, around)
         beside = self.beside = Beside(
             host=self.host,
@@ -144,13 +161,26 @@ class Service:
         )
         await self._outbox.open(self.host.fail)
         try:
-            async with beside.at_work():
+            async with beside.at_work(tellings.run(), self._historian.run()):
                 await self.host.run()
         finally:
             await self._outbox.close(_SEND_GRACE_S)
+            await self._historian.close()
             if self._heartbeat is not None:
                 await self._heartbeat.close()
             await server.stop()
+
+    def app(self) -> web.Application:
+        """Put the page and the whole API together."""
+        metrics, feed = self.metrics, self.listeners.feed
+        app = make_app(self.overview, metrics.registry, feed, self, self._door, count=metrics.count_request)
+        add_orders(app, self)
+        add_commands(app, self.at_desk, self._clock)
+        add_deskside(app, self.at_desk, self._clock)
+        add_alertmanager(app, self.at_desk, self._clock, _wall_ms())
+        add_history(app, self._historian, self.overview, self.settings.judge_partitions)
+        add_undelivered(app, lambda: self._outbox)
+        return app
 
     def stop(self) -> None:
         """Ask `run` to end cleanly."""

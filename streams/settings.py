@@ -28,6 +28,8 @@ from streams.security import Security
 from streams.spans import Span
 
 SHIPPED_RULES = Path(__file__).resolve().parent.parent / "rules"
+DEFAULT_RULES = (SHIPPED_RULES / "telecom", SHIPPED_RULES / "service.yaml")
+"""One trade, and the watcher itself: all trades together would tell of one trouble by the rules of five."""
 _PORT_MAX = 65_535
 _PAGE_URL_CHARS_MAX = 200  # it is a line of every digest
 
@@ -189,7 +191,8 @@ class Settings(BaseSettings):
     )
     security: Security = Security()
     group: str = "tocsin"  # consumer group, and the owner of the saved state
-    rules: Path = SHIPPED_RULES
+    # files and folders; those shipped for a mobile operator, where nothing is said
+    rules: Annotated[tuple[Path, ...], BeforeValidator(_names), NoDecode] = DEFAULT_RULES
     # listened to, besides those of the rules and those declared here
     streams: Annotated[tuple[str, ...], BeforeValidator(_names), NoDecode] = (
         "calls",

@@ -5,24 +5,24 @@ The file itself is in the hands of the running worker alone, so that nobody else
 
 from __future__ import annotations
 
-import json
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from http import HTTPStatus
-from typing import Any, Protocol
-
-from aiohttp import web
+from typing import TYPE_CHECKING, Any, Protocol
 
 from alerts.outbox.file import DeadLetter
 from alerts.outbox.outbox import OutboxError
 from alerts.records import format_time
-from streams.orders import guarded, refusal
-from streams.web import DOOR
+from streams.api import history_shapes as shapes
+from streams.api import history_table as table
+from streams.api.answering import told
+from streams.api.asking import Refused, body_of
+from streams.api.serving import Handler, add
 
-UNDELIVERED = "/api/v1/notifications/undelivered"
-KEYS_LEN_MAX = 1_000
+if TYPE_CHECKING:
+    from aiohttp import web
+
 SHOWN_LEN_MAX = 5_000
-_BODY_BYTES_MAX = 65_536
 
 _log = logging.getLogger(__name__)
 
@@ -38,26 +38,19 @@ class Undelivered(Protocol):
 
 
 def add_undelivered(app: web.Application, outbox: Callable[[], Undelivered | None]) -> None:
-    """Let `app` show and retry what was given up. Its middleware has asked for a token by then."""
+    """Let `app` show and retry what was given up."""
 
-    async def shown(_: web.Request, kept: Undelivered) -> web.Response:
+    async def shown(_: web.Request, kept: Undelivered) -> web.StreamResponse:
         letters = await kept.undelivered()
-        return web.json_response({"undelivered": [as_data(each) for each in letters[-SHOWN_LEN_MAX:]]})
+        return told({"undelivered": [as_data(each) for each in letters[-SHOWN_LEN_MAX:]]})
 
-    async def retried(request: web.Request, kept: Undelivered) -> web.Response:
-        door = request.app[DOOR]
-        caller = door.caller(request.headers.get("Authorization"))
-        if door.operators and (caller is None or caller.role == "viewer"):
-            return refusal(HTTPStatus.FORBIDDEN, "this needs the token of an operator")
-        keys = await _keys(request)
-        if keys is None:
-            return refusal(HTTPStatus.BAD_REQUEST, f'name up to {KEYS_LEN_MAX} in "keys", a list of texts')
-        count = await kept.retry(keys)
+    async def retried(request: web.Request, kept: Undelivered) -> web.StreamResponse:
+        count = await kept.retry((await body_of(request, shapes.RetryAsked)).keys)
         _log.warning("%d notifications that were given up are tried again", count)
-        return web.json_response({"retried": count})
+        return told({"retried": count})
 
-    app.router.add_get(UNDELIVERED, _kept(shown, outbox))
-    app.router.add_post(UNDELIVERED, guarded(_kept(retried, outbox)))
+    add(app, table.UNDELIVERED, _kept(shown, outbox))
+    add(app, table.RETRY, _kept(retried, outbox))
 
 
 def as_data(letter: DeadLetter) -> dict[str, Any]:
@@ -78,35 +71,17 @@ def as_data(letter: DeadLetter) -> dict[str, Any]:
     }
 
 
-_Handler = Callable[[web.Request, Undelivered], Awaitable[web.Response]]
-
-
 def _kept(
-    handler: _Handler, outbox: Callable[[], Undelivered | None]
-) -> Callable[[web.Request], Awaitable[web.Response]]:
-    async def handle(request: web.Request) -> web.Response:
+    handler: Callable[[web.Request, Undelivered], Awaitable[web.StreamResponse]],
+    outbox: Callable[[], Undelivered | None],
+) -> Handler:
+    async def handle(request: web.Request) -> web.StreamResponse:
         kept = outbox()
         if kept is None:
-            return refusal(HTTPStatus.SERVICE_UNAVAILABLE, "the outbox is not open yet")
+            raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, "the outbox is not open yet")
         try:
             return await handler(request, kept)
         except OutboxError as error:
-            return refusal(HTTPStatus.SERVICE_UNAVAILABLE, str(error))
+            raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, str(error)) from error
 
     return handle
-
-
-async def _keys(request: web.Request) -> list[str] | None:
-    raw = bytearray()
-    async for block in request.content.iter_chunked(_BODY_BYTES_MAX):
-        raw += block
-        if len(raw) > _BODY_BYTES_MAX:
-            return None
-    try:
-        body: Mapping[str, Any] | Any = json.loads(raw)
-    except (ValueError, RecursionError):
-        return None
-    keys = body.get("keys") if isinstance(body, dict) else None
-    if not isinstance(keys, list) or not all(isinstance(each, str) for each in keys) or len(keys) > KEYS_LEN_MAX:
-        return None
-    return keys

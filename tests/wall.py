@@ -95,6 +95,7 @@ def incident(level: str, zh: str, en: str, region: str, minutes: float, **change
             "zh": "通知传输值班，启用备用路由。",
             "en": "Call transmission on duty; switch to the standby route.",
         },
+        "owner": "",
         "since": rfc3339(NOW - timedelta(minutes=minutes)),
         "updated": rfc3339(NOW),
         "value": 12_600.0,

@@ -126,6 +126,15 @@ class OutboxFile:
             (Outcome.DELIVERED, time_ms),
         ).fetchall()
 
+    def ended_since(self, time_ms: int) -> list[Ended]:
+        """Give what met its end since then, the oldest end first."""
+        rows = self._connection.execute(
+            "SELECT body, offered_ms, outcome, ended_ms FROM notifications WHERE outcome IS NOT NULL AND ended_ms > ? "
+            "ORDER BY ended_ms, rowid",
+            (time_ms,),
+        )
+        return [Ended(Item(_decoder.decode(body), at), Outcome(outcome), end) for body, at, outcome, end in rows]
+
     def dead_letters(self) -> list[DeadLetter]:
         """Give what was given up and is still kept."""
         marks = ",".join("?" * len(DEAD))

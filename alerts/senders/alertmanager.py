@@ -97,7 +97,7 @@ def _alert(notification: Notification, level: str, now_ms: int, hold_ms: int) ->
     source = {"generatorURL": notification.link} if notification.link else {}
     return {
         "labels": labels(record, level),
-        "annotations": reading(notification),
+        "annotations": reading(record, notification.action),
         "startsAt": format_time(min(record.started_ms, now_ms)),
         "endsAt": format_time(now_ms + hold_ms),
         **source,

@@ -73,7 +73,7 @@ def payload(notification: Notification) -> dict[str, Any]:
     record = notification.record
     resolved = record.level == "green"
     named = labels(record, record.was if resolved else record.level)
-    told = reading(notification)
+    told = reading(record, notification.action)
     status = "resolved" if resolved else "firing"
     alert = {
         "status": status,

@@ -13,7 +13,7 @@ from streams.commands.incidents import OUTPUT, paged
 Ask = Callable[..., tuple[int, dict[str, Any]]]
 
 _CHANNEL = click.option("--channel", default="", help="Only this channel.")
-_KEYS_AT_ONCE = 1_000
+_KEYS_AT_ONCE = 100
 
 
 @click.command()
@@ -48,11 +48,11 @@ def retry(*, keys: Sequence[str], every: bool, channel: str, ask: Ask, output: s
     """
     if bool(keys) == every or (channel and not every):
         raise click.UsageError("Name KEYs, or say --all, with or without --channel.")
-    from streams.undelivered import UNDELIVERED
+    from streams.api.history_table import UNDELIVERED
 
     wanted = [row["key"] for row in _rows(ask, channel)] if every else list(keys)
     done = sum(
-        ask(UNDELIVERED, {"keys": wanted[first : first + _KEYS_AT_ONCE]})[1].get("retried", 0)
+        ask(UNDELIVERED.path, {"keys": wanted[first : first + _KEYS_AT_ONCE]})[1].get("retried", 0)
         for first in range(0, len(wanted), _KEYS_AT_ONCE)
     )
     click.echo(json.dumps({"retried": done}) if output == "json" else f"{done} are tried again")
@@ -62,9 +62,9 @@ def retry(*, keys: Sequence[str], every: bool, channel: str, ask: Ask, output: s
 
 
 def _rows(ask: Ask, channel: str) -> list[dict[str, Any]]:
-    from streams.undelivered import UNDELIVERED
+    from streams.api.history_table import UNDELIVERED
 
-    rows: list[dict[str, Any]] = ask(UNDELIVERED)[1]["undelivered"]
+    rows: list[dict[str, Any]] = ask(UNDELIVERED.path)[1]["undelivered"]
     return [row for row in rows if not channel or row["channel"] == channel]
 
 

@@ -9,8 +9,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from prometheus_client import CollectorRegistry
 
+from streams.door import Door
 from streams.feed import Feed
-from streams.web import Door, make_app, serve
+from streams.web import make_app, serve
 from tests.browser.chrome import Chrome, Page
 from tests.wall import MemoryView, Ready, incident, rfc3339, trouble
 

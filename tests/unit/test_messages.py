@@ -20,7 +20,7 @@ from alerts.senders.webhook import payload
 from alerts.site import Site
 from alerts.texts import LANGUAGES
 from tests.alerting import CHINA, SURGE, history, notification, record
-from tests.happenings import OUTAGE, alert, between
+from tests.happenings import OUTAGE, alert, asks, between
 from tests.timeline import Timeline
 
 PAGE = "https://tocsin.example"
@@ -42,7 +42,7 @@ def paged() -> dict[str, Notification]:
     pages["unexplained"] = day.want(between("10:00", "10:00"), "first orange surge 长沙 network")
     day.at("10:06", alert(OUTAGE_SAID, "red", value=12600, region="长沙"))
     pages["explained"] = day.want(between("10:06", "10:06"), "raised red outage 长沙")
-    day.desk.incidents.acknowledge(day.incident.id, by="王工", at_ms=day.now_ms)
+    day.do(asks("ack", "王工", day.incident.id))
     day.at("10:08", alert(SURGE_SAID, "red", value=140, region="长沙", category="network"))
     pages["grew"] = day.want(between("10:08", "10:09"), "grew red outage 长沙")
     day.at("10:30", alert(OUTAGE_SAID, "yellow", value=2100, region="长沙"))

@@ -18,6 +18,8 @@ from alerts.incidents import IncidentState
 from alerts.notices import NoticeState
 from alerts.outbox.item import Outcome
 from alerts.outbox.outbox import OutboxMetrics
+from detectors.hours import Span
+from detectors.rules import Block
 from detectors.vocabulary import STREAMS
 from streams.faults import Reason
 from streams.metrics import INCIDENT_LEVELS, RESULTS, Metrics
@@ -44,7 +46,10 @@ CONTRACT = {
     "tocsin_series_folded_total": {"rule"},
     "tocsin_partials_late_total": set(),
     "tocsin_breaker_open": {"stream"},
+    "tocsin_history_lag_records": set(),
+    "tocsin_history_left_out_total": {"reason"},
     "tocsin_reloads_total": {"result"},
+    "tocsin_api_requests_total": {"code"},
     "tocsin_rules_waiting": set(),
     "tocsin_target": {"rule", "kind"},
     "tocsin_unknown_places_total": {"stream"},
@@ -81,7 +86,7 @@ def shown(rows: Sequence[Row], series_max: int = 10) -> tuple[CollectorRegistry,
 
 def test_names_and_labels_are_those_of_the_contract(metrics: Metrics) -> None:
     metrics.show_levels(Rows([("r", f"s{number}", 1.0, 2.0) for number in range(3)]), series_max=2)
-    metrics.show_targets(lambda: [AIMING])
+    metrics.show_targets(lambda: [AIMING], lambda: 0)
     samples = [
         sample
         for family in text_string_to_metric_families(generate_latest(metrics.registry).decode())
@@ -162,12 +167,20 @@ def test_what_is_no_longer_named_goes_back_to_zero(metrics: Metrics) -> None:
 
 def test_targets_are_those_of_the_rules_in_force(metrics: Metrics) -> None:
     rules = [SURGE, AIMING]
-    metrics.show_targets(lambda: rules)
+    metrics.show_targets(lambda: rules, lambda: 0)
     value = metrics.registry.get_sample_value
     assert value("tocsin_target", {"rule": SURGE.id, "kind": "target"}) == 23
     assert value("tocsin_target", {"rule": SURGE.id, "kind": "challenge"}) == 20
     rules.remove(AIMING)
     assert value("tocsin_target", {"rule": SURGE.id, "kind": "target"}) is None
+
+
+def test_targets_move_with_the_calendar(metrics: Metrics) -> None:
+    july = Block(Span(months=((7, 7),)), (1.0, 2.0, 3.0), {"target": 20.0, "challenge": 20.0})
+    times = iter([1_782_835_199_000, 1_782_835_200_000])  # the last second of June in Shanghai, and July
+    metrics.show_targets(lambda: [replace(AIMING, when=(july,))], lambda: next(times))
+    value = metrics.registry.get_sample_value
+    assert [value("tocsin_target", {"rule": SURGE.id, "kind": "target"}) for _ in range(2)] == [23, 20]
 
 
 def test_delay_lag_and_blind(metrics: Metrics) -> None:

@@ -135,7 +135,9 @@ class Worker:
             return 200, {"incidents": [row, row | {"id": "inc-2", "state": "resolved"}]}
         if path == "/api/v1/silences":
             return 200, {"silences": [SILENCE.as_data()]}
-        if path == "/api/v1/silences/preview":
+        if path == "/api/v1/silences/s%2F1":
+            return 200, SILENCE.as_data()
+        if path == "/api/v1/preview/silence":
             return 200, {"incidents": [{"incident": "inc-1", "level": "red", "rule": "surge", "hidden": 3}]}
         if body is not None:
             return 202, {"command": "c1", "time": "2026-03-01T00:00:00Z"}
@@ -174,6 +176,7 @@ def test_a_silence_is_tried_added_listed_and_ended(worker: Worker) -> None:
     assert run("silences", "preview", *asked).stdout == "inc-1  red     surge  3 alerts\n"
     assert run("silences", "add", *asked, "--comment", "割接", "--by", "王工").exit_code == 0
     assert run("silences", "expire", "s1", "--by", "王工").exit_code == 0
+    assert run("silences", "show", "s/1").stdout == run("silences", "list").stdout
     tried, added, ended = (body for _, body in worker.asked if body)
     assert tried["match"] == {"region": ["长沙", "株洲"], "stream": ["network"]}
     assert (added["what"], added["by"], added["body"]["comment"]) == ("silence-add", "王工", "割接")

@@ -57,6 +57,10 @@ def test_environment_over_file_and_command_line_over_both(write: Write, monkeypa
 
 def test_lists_and_mappings_come_from_the_environment_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TOCSIN_STREAMS", "calls, network")
+    monkeypatch.setenv("TOCSIN_RULES", "rules/freight")
+    assert read_settings(None, {}).rules == (Path("rules/freight"),), "one path will do"
+    monkeypatch.setenv("TOCSIN_RULES", "rules/freight, rules/service.yaml")
+    assert read_settings(None, {}).rules == (Path("rules/freight"), Path("rules/service.yaml"))
     monkeypatch.setenv("TOCSIN_EXPECT_EVERY", '{"network": "2m"}')
     monkeypatch.setenv("TOCSIN_CHANNELS__HOOK__TYPE", "webhook")
     monkeypatch.setenv("TOCSIN_CHANNELS__HOOK__URL", "https://hook.example")
@@ -84,7 +88,7 @@ MISTAKES = {
     % ("x" * 200): "1:12: web.url: must be at most 200 printable ASCII characters, without spaces",
     "web: 8010": "1:6: web: must be a mapping, not the number 8010",
     "group: 7": "1:8: group: must be text, not the number 7",
-    "rules: 7": "1:8: rules: must be the path of a file, not the number 7",
+    "rules: 7": "1:8: rules: must be a list, not the number 7",
     "broker: [here]": '1:10: broker[0]: "here" is not HOST:PORT',
     "broker: ['kafka://a:1']": '1:10: broker[0]: "kafka://a:1" is not HOST:PORT',
     "broker: []": "1:9: broker: must name at least one broker, as HOST:PORT",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,18 +12,17 @@ from aiohttp.test_utils import TestClient, TestServer
 from click.testing import CliRunner, Result
 from prometheus_client import CollectorRegistry
 
-from alerts.outbox.file import DeadLetter
-from alerts.outbox.item import Item, Outcome
-from alerts.outbox.outbox import OutboxError
 from app import main
 from streams import asking
+from streams.api import history_table as table
+from streams.api.asking import REQUEST_BYTES_MAX
+from streams.door import Caller, Door
 from streams.feed import Feed
-from streams.undelivered import UNDELIVERED, add_undelivered
-from streams.web import Caller, Door, make_app
-from tests.alerting import START_MS, notification
+from streams.undelivered import add_undelivered
+from streams.web import make_app
+from tests.shelf import LETTER, Kept
 from tests.wall import Ready, trouble
 
-LETTER = DeadLetter(Item(notification(), START_MS), Outcome.REFUSED, START_MS + 1_000)
 ROW = {
     "key": LETTER.item.key,
     "channel": "hook",
@@ -39,20 +38,7 @@ ROW = {
 }
 TEAM = Door(operators=(Caller("an", "operator", "a"), Caller("wall", "viewer", "w")))
 
-
-@dataclass
-class Kept:
-    retried: list[str] = field(default_factory=list)
-    trouble: str = ""
-
-    async def undelivered(self) -> Sequence[DeadLetter]:
-        if self.trouble:
-            raise OutboxError(self.trouble)
-        return [LETTER]
-
-    async def retry(self, keys: Sequence[str]) -> int:
-        self.retried += keys
-        return sum(key == LETTER.item.key for key in keys)
+UNDELIVERED = table.UNDELIVERED.path
 
 
 @pytest.fixture
@@ -86,7 +72,7 @@ async def test_what_names_no_keys_is_refused(served: Any, body: bytes) -> None:
     kept = Kept()
     client = await served(kept)
     answer = await client.post(UNDELIVERED, data=body, headers={"Content-Type": "application/json"})
-    assert answer.status == 400
+    assert answer.status == (413 if len(body) > REQUEST_BYTES_MAX else 400)
     assert kept.retried == []
 
 

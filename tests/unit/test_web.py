@@ -16,9 +16,10 @@ from aiohttp import ClientConnectorError, ClientSession
 from aiohttp.test_utils import TestClient, TestServer
 from prometheus_client import CollectorRegistry
 
+from streams.door import Door, ExposedError
 from streams.feed import WAITING_MAX, Feed, FullError
 from streams.metrics import Metrics
-from streams.web import PAGE, Door, ExposedError, make_app, serve
+from streams.web import PAGE, make_app, serve
 from tests.wall import MemoryView, Ready, incident, trouble
 
 TOKEN = "correct horse battery staple"  # noqa: S105  it opens nothing
