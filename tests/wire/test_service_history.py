@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 import sqlite3
+import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -24,7 +25,7 @@ from streams.historyrows import Statement
 from streams.service import Service
 from streams.stage import Outgoing
 from streams.topics import ALERTS, HISTORY
-from tests.alerting import history, until
+from tests.alerting import START_MS, history, until
 from tests.sink import sink, status
 from tests.wire.test_service_outbox import running, settings
 
@@ -223,3 +224,22 @@ async def test_a_file_that_cannot_be_written_is_said_once_and_followed_again(
     assert any("made anew from the log" in line for line in said) != is_kept
     if is_kept:
         assert len(said) == 2, "once, however often it was tried"
+
+
+async def test_what_has_grown_old_is_forgotten_and_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("streams.historian.KEPT_MS", 86_400_000)
+    monkeypatch.setattr("streams.historian.TIDY_S", 0.0)
+    old = history(["yellow", "red"], started_ms=START_MS - 400 * 86_400_000)
+    now_ms = time.time_ns() // 1_000_000
+    with EmbeddedBroker() as broker:
+        async with sink(status(200)) as server:
+            async with running(settings(tmp_path, broker.bootstrap, server), broker) as service:
+                young = history(["yellow"], region="株洲", started_ms=now_ms - 60_000)
+                await service.host.publish(*(Outgoing(ALERTS, encode(record)) for record in (*old, *young)))
+                shown = service.metrics.registry.get_sample_value
+                await until(lambda: (shown("tocsin_history_left_out_total", {"reason": "forgotten"}) or 0) >= 3)
+                path = "/api/v1/history/alerts"
+                answer = await told(
+                    service, path, lambda one: [row["alert"] for row in one["alerts"]] == [young[0].alert]
+                )
+                assert answer["next"] is None
