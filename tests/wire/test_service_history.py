@@ -141,7 +141,8 @@ async def test_the_commands(tmp_path: Path) -> None:
         async with sink(status(200)) as server:
             async with running(settings(tmp_path, broker.bootstrap, server), broker) as service:
                 await service.host.publish(*(Outgoing(ALERTS, encode(record)) for record in RED))
-                await told(service, "/api/v1/history/incidents", lambda answer: answer["incidents"])
+                await told(service, "/api/v1/history/alerts?level=red", lambda answer: answer["alerts"])
+                await told(service, "/api/v1/history/incidents?level=red", lambda answer: answer["incidents"])
                 listed = await say(service, "history", "incidents", "--output", "json")
                 (row,) = [json.loads(line) for line in listed.stdout.splitlines()]
                 assert row["rule"] == RED[0].rule
@@ -177,7 +178,7 @@ async def test_the_commands(tmp_path: Path) -> None:
                 assert (await say(service, "silences", "expire", silence, "--by", "王工")).exit_code == 0
                 over = await say(service, "silences", "show", silence)
                 assert (over.exit_code, f"tocsin explain {silence}" in over.stderr) == (1, True)
-                await told(service, "/api/v1/history/incidents", lambda answer: answer["incidents"])
+                await told(service, f"/api/v1/explain/{silence}", lambda answer: len(answer["statements"]) >= 3)
                 why = await say(service, "explain", silence, "--lang", "en")
                 assert "王工 asked for silence-add: done" in why.stdout
                 assert (await say(service, "history", "rebuild")).exit_code == 0
