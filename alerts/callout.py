@@ -114,7 +114,7 @@ class Callout:
 
     def beat(self, now_ms: int) -> list[Notification]:
         """Ring what is due by now, and tell those what was held back who may be told again."""
-        rings = self.escalations.beat(now_ms)
+        rings = self.escalations.beat(now_ms, self._is_muted)
         told = self.rung(rings, now_ms)
         digests = self.pages.digests(now_ms)  # after the rings: what is told now is held back no longer
         self.steps += len(rings) + len(digests)
@@ -127,6 +127,10 @@ class Callout:
                 others = tuple(each.record for each in firing[1:])
                 told += self._notifications(firing[0], Reason.DIGEST, person, telling, others)
         return told
+
+    def _is_muted(self, incident: str) -> bool:
+        known = self._incidents.get(incident)
+        return known is not None and bool(known.telling.muted)
 
     def rung(self, rings: Iterable[Ring], now_ms: int, level: str = "") -> list[Notification]:
         """Tell those whom rings are for, and write down what became of the incident.

@@ -142,7 +142,7 @@ def decode(line: bytes) -> AlertRecord:
 def words(
     record: AlertRecord, language: Language, english: English = NO_NAMES, targets: Mapping[str, float] = _NO_TARGETS
 ) -> Words:
-    """Give the words that templates about a record may use; `targets` are those of its rule."""
+    """Give the words that templates about a record may use; `targets` are those of its rule then."""
     return Words(
         language,
         spoken_key(record.key, language, english),
@@ -182,13 +182,18 @@ def format_time(time_ms: int) -> str:
 def parse_time(text: str) -> int:
     """Read such a time back as milliseconds since the epoch. Raise ValueError for any other text.
 
+    In UTC, too, it must lie in the years 1 to 9999, so that it can be written again.
+
     >>> parse_time("2026-03-01T09:20:30.250Z")
     1772356830250
     """
     time = datetime.fromisoformat(text)
     if time.tzinfo is None:
         raise ValueError(f"a time without an offset: {text!r}")
-    return (time - _EPOCH) // _MILLISECOND
+    try:
+        return (time.astimezone(UTC) - _EPOCH) // _MILLISECOND
+    except OverflowError:
+        raise ValueError(f"a time outside of the years 1 to 9999: {text!r}") from None
 
 
 def _scalar(value: Scalar) -> Scalar:
@@ -204,6 +209,7 @@ def _summary(
 ) -> dict[str, str]:
     """Write what happened; who drives it is said at the end where the text does not say it itself."""
     templates = in_languages(rule.summary or default_summary(rule))
+    targets = rule.targets_at(transition.time_ms)
     told: dict[str, str] = {}
     for language in LANGUAGES:
         top = top_words(transition.top or (), language, english)
@@ -214,7 +220,7 @@ def _summary(
             value,
             transition.threshold,
             rule.window_ms,
-            targets=rule.targets,
+            targets=targets,
             worst_step=transition.worst_step,
             top=top,
         )

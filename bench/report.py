@@ -53,6 +53,7 @@ def render(found: Mapping[str, Any]) -> str:
             ("replay", "`tocsin replay` against reading and decoding the same file"),
             ("growth", "Growth: times as ratios, memory of the whole process"),
             ("delay", "Detection delay: boundary reached by event time → alert record in Kafka (with the lateness)"),
+            ("pages", "Pages in a storm: alert record in Kafka → page with its receiver; and a receiver that hangs"),
             ("scale", "Two workers against one"),
             ("rebalance", "Pauses of partitions when workers come and go"),
         )

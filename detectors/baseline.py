@@ -12,6 +12,9 @@ nothing is learned at all, for 12 hours; a change that stays longer is the new u
 week later at the same hour (a centre that opens earlier now). How widely a series spreads is
 learned the same way, as variance ÷ mean of counts (they are rarely Poisson) or as the mean deviation of the rest.
 
+Hours and days are those of the site's clock. A holiday is judged by Sundays, and by how busy the last holidays were
+beside them; nothing else is learned of it, so that the weekday it falls on stays what it is.
+
 A series needs about 2 kB.
 """
 
@@ -27,12 +30,12 @@ from detectors.durations import FOREVER, UNIT_MS
 from detectors.outlook import next_step, step_of
 from detectors.rules import Kind, Rule
 from detectors.tails import DISPERSION_MIN, MEAN_MIN, count_tail, gauge_tail
+from detectors.weekhours import HOURS, WeekHours
 
 STEP_MS = 15 * UNIT_MS["m"]
 LEARNING_MS = 7 * UNIT_MS["d"]
 """How long a series is watched before anything is called unusual: each hour of the week was there once."""
 
-HOURS = 168
 SEEN_MAX = 32
 """Steps a slot remembers, about: eight weeks of four steps an hour."""
 
@@ -63,7 +66,7 @@ class Baseline:
         assert rule.measure.base is not None
         self._counts = rule.measure.base.kind in _COUNTS
         self._low = rule.measure.low
-        self._offset_ms = rule.measure.offset_ms
+        self._hours = WeekHours(rule.almanac)
         self._window_ms = rule.window_ms
         self._step_ms = step_of(STEP_MS, rule.hop_ms)
         self._fade = max(0.0, 1.0 - self._step_ms / RECENT_MS)
@@ -75,6 +78,7 @@ class Baseline:
         self._spread = np.zeros(0)  # variance ÷ mean of counts, mean deviation of the rest
         self._spread_seen = np.zeros(0, np.int32)
         self._recent = np.zeros((0, 2))  # over the last day: what was, and what the slots alone expected
+        self._feast = np.zeros((0, 2))  # the same, over the last holidays
         self._held = np.zeros(0, np.int32)  # steps without a break that were too unusual to learn from
         self._refused = np.zeros((0, HOURS), np.int16)  # when a slot was last too unusual to learn from
         self._shown = np.zeros(0)
@@ -84,7 +88,7 @@ class Baseline:
         self._range = np.zeros(0)  # its dispersion or deviation
         self._ready = np.zeros(0, np.bool_)
 
-    _STATE = ("means", "seen", "begun_ms", "spread", "spread_seen", "recent", "held", "refused", "shown")
+    _STATE = ("means", "seen", "begun_ms", "spread", "spread_seen", "recent", "feast", "held", "refused", "shown")
     _DERIVED = ("slots", "usual", "judged", "range", "ready")
 
     def begin(self, size: int, time_ms: int) -> None:
@@ -116,20 +120,28 @@ class Baseline:
         known = ~np.isnan(shown)
         ripe = known & self._ready[:size]
         deviation = self._deviation(size)
+        edge = CUT * deviation
+        values = np.where(ripe, np.clip(shown, usual - edge, usual + edge), shown)
+        if self._hours.is_holiday(self._hours.local_ms(self._shown_ms)):
+            self._follow(self._feast, ripe, values, size)
+            return
         far = ripe & (np.abs(shown - usual) > CUT * deviation)
         self._held[:size] = np.where(far, self._held[:size] + 1, np.where(known, 0, self._held[:size]))
         again, anew = self._came_again(far, shown > usual, size)
         taken = known & (~far | again | (self._held[:size] > HOLD_MS // self._step_ms))
-        edge = CUT * deviation
-        values = np.where(ripe, np.clip(shown, usual - edge, usual + edge), shown)
         compared = taken & ~again & ~np.isnan(usual)
         self._learn_spread(compared, values, size)
         self._learn_slot(taken, np.where(again, shown, values), anew, size)
-        if self._counts:
-            recent = self._recent[:size]
-            both = np.stack((values, self._slots[:size]), axis=1)
-            follows = (compared & ripe)[:, None]
-            recent[:] = np.where(follows, self._fade * recent + np.where(follows, both, 0.0), recent)
+        self._follow(self._recent, compared & ripe, values, size)
+
+    def _follow(self, days: Float64, which: Bool, values: Float64, size: int) -> None:
+        """Note how busy days of a kind are beside what their slots expect."""
+        if not self._counts:
+            return
+        known = days[:size]
+        both = np.stack((values, self._slots[:size]), axis=1)
+        follows = which[:, None]
+        known[:] = np.where(follows, self._fade * known + np.where(follows, both, 0.0), known)
 
     def _came_again(self, far: Bool, high: Bool, size: int) -> tuple[Bool, Bool]:
         """Note the slots that are too unusual for a while. Return those that were so a week ago, and which just began.
@@ -137,7 +149,8 @@ class Baseline:
         A note is 2 × week + side, so that a surge and a lull are not the same again; −1 − note says that the slot is
         learned anew in this week.
         """
-        week, slot = divmod((self._shown_ms + self._offset_ms) // UNIT_MS["h"], HOURS)
+        week, slot = divmod(self._hours.local_ms(self._shown_ms) // UNIT_MS["h"], HOURS)
+        week += 1  # in zones behind UTC the first is the one before: none may be 0 with −1 for "never"
         noted, note = self._refused[:size, slot], 2 * week + high
         lasting = far & (self._held[:size] * float(self._step_ms) >= LASTING_MS)
         begins = far & (noted == note - 2)
@@ -146,7 +159,7 @@ class Baseline:
         return begins | goes_on, begins
 
     def _learn_slot(self, taken: Bool, values: Float64, anew: Bool, size: int) -> None:
-        slot = (self._shown_ms + self._offset_ms) // UNIT_MS["h"] % HOURS
+        slot = self._hours.slot(self._hours.local_ms(self._shown_ms))
         mean, seen = self._means[:size, slot], self._seen[:size, slot]
         seen[:] = np.where(anew, np.minimum(seen, 1), seen)
         moved = mean + (values - mean) / (seen + 1.0)
@@ -170,16 +183,18 @@ class Baseline:
     def _expect(self, size: int, time_ms: int) -> None:
         """Find what is usual from this boundary to the next step."""
         hour = UNIT_MS["h"]
-        middle = time_ms + self._offset_ms - hour // 2  # a slot's mean stands for the middle of its hour
-        before, part = middle // hour % HOURS, middle % hour / hour
-        left, left_seen = self._pooled(before, size)
-        right, right_seen = self._pooled((before + 1) % HOURS, size)
+        local_ms = self._hours.local_ms(time_ms)
+        middle = local_ms - hour // 2  # a slot's mean stands for the middle of its hour
+        part = middle % hour / hour
+        left, left_seen = self._pooled(self._hours.slot(middle), size)
+        right, right_seen = self._pooled(self._hours.slot(middle + hour), size)
         between = (1.0 - part) * left + part * right
         slots = np.where(np.isnan(left), right, np.where(np.isnan(right), left, between))
         seen = (1.0 - part) * left_seen + part * right_seen
         busier = np.ones(size)
         if self._counts:
-            was, expected = self._recent[:size, 0], self._recent[:size, 1]
+            days = self._feast if self._hours.is_holiday(local_ms) else self._recent
+            was, expected = days[:size, 0], days[:size, 1]
             busier = np.clip((was + RECENT_START) / (expected + RECENT_START), 1.0 / RECENT_MAX, RECENT_MAX)
         usual = slots * busier
         this_hour = (left if part < 0.5 else right) * busier

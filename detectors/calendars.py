@@ -7,6 +7,8 @@ and the instant at which a limit is up is the first that lies far enough along t
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import numpy.typing as npt
 
@@ -30,36 +32,68 @@ class Calendar:
     True
     """
 
-    __slots__ = ("_before", "_through", "day_ms", "ends", "name", "starts")
+    __slots__ = ("_before", "_ends", "_make", "_starts", "_through", "day_ms", "name")
 
     def __init__(self, name: str, starts: npt.ArrayLike, ends: npt.ArrayLike, day_ms: int = DAY_MS) -> None:
         """Take (n,) starts and ends, raise ValueError if they are not in order. Intervals that touch become one."""
+        self.name = name
+        self.day_ms = day_ms
+        self._make: Callable[[], tuple[npt.ArrayLike, npt.ArrayLike]] | None = None
+        self._take(starts, ends)
+
+    @classmethod
+    def later(cls, name: str, day_ms: int, make: Callable[[], tuple[npt.ArrayLike, npt.ArrayLike]]) -> Calendar:
+        """Give a calendar whose starts and ends are made when they are first asked for: decades take a while."""
+        calendar = cls.__new__(cls)
+        calendar.name, calendar.day_ms, calendar._make = name, day_ms, make
+        return calendar
+
+    def _made(self) -> None:
+        if self._make is not None:
+            make, self._make = self._make, None
+            self._take(*make())
+
+    @property
+    def starts(self) -> Int64:
+        """The (n,) times at which work begins."""
+        self._made()
+        return self._starts
+
+    @property
+    def ends(self) -> Int64:
+        """The (n,) times at which it ends."""
+        self._made()
+        return self._ends
+
+    def _take(self, starts: npt.ArrayLike, ends: npt.ArrayLike) -> None:
         first, last = np.asarray(starts, np.int64), np.asarray(ends, np.int64)
         if first.shape != last.shape or not len(first) or (last <= first).any() or (first[1:] < last[:-1]).any():
             raise ValueError("working intervals must follow each other, at least one, each with an end after its start")
         apart = first[1:] > last[:-1]
-        self.name = name
-        self.day_ms = day_ms
-        self.starts: Int64 = first[np.concatenate(([True], apart))]
-        self.ends: Int64 = last[np.concatenate((apart, [True]))]
-        self._through: Int64 = np.cumsum(self.ends - self.starts)  # working time up to the end of each interval
-        self._before: Int64 = self._through - (self.ends - self.starts)
+        self._starts: Int64 = first[np.concatenate(([True], apart))]
+        self._ends: Int64 = last[np.concatenate((apart, [True]))]
+        self._through: Int64 = np.cumsum(self._ends - self._starts)  # working time up to the end of each interval
+        self._before: Int64 = self._through - (self._ends - self._starts)
 
     def worked(self, time_ms: Int64) -> Int64:
         """Give the working time before each of (n,) instants."""
-        at = np.searchsorted(self.starts, time_ms, side="right") - 1
-        inside = np.minimum(time_ms, self.ends[at]) - self.starts[at] + self._before[at]
+        starts = self.starts
+        at = np.searchsorted(starts, time_ms, side="right") - 1
+        inside = np.minimum(time_ms, self._ends[at]) - starts[at] + self._before[at]
         return np.where(at < 0, 0, inside)
 
     def reached(self, worked_ms: Int64) -> Int64:
         """Give the first instant before which so much working time lies, for each of (n,); FOREVER if there is none."""
+        self._made()
         at = np.searchsorted(self._through, worked_ms, side="left")
         known = np.minimum(at, len(self._through) - 1)
-        return np.where(at > known, FOREVER, self.starts[known] + worked_ms - self._before[known])
+        return np.where(at > known, FOREVER, self._starts[known] + worked_ms - self._before[known])
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Calendar):
             return NotImplemented
+        if self is other:
+            return True
         same = self.name == other.name and self.day_ms == other.day_ms
         return same and np.array_equal(self.starts, other.starts) and np.array_equal(self.ends, other.ends)
 
@@ -71,7 +105,7 @@ class Calendar:
         return self
 
     def __repr__(self) -> str:
-        return f"Calendar({self.name!r}, {len(self.starts)} intervals)"
+        return f"Calendar({self.name!r})"
 
 
 ALWAYS = Calendar("", [-_EVER], [_EVER])

@@ -14,7 +14,7 @@ from detectors.conditions import read_except, read_where
 from detectors.grading import read_clear, read_direction, read_levels, read_min_events, read_times
 from detectors.hours import HERE, Almanac
 from detectors.keying import check_apart, read_at, read_by, read_contributors, spoken_of
-from detectors.measures import read_measure
+from detectors.measures import check_share, read_measure
 from detectors.measures_ahead import check_window, select_agents
 from detectors.occasions import read_quiet, read_when
 from detectors.places import Place, Problem, describe, quoted
@@ -103,6 +103,7 @@ def _read_rule(
     measure = settings.get("measure")
     if measure is not None and name is not None:
         check_window(parts["measure"], measure, settings["window_ms"])
+        check_share(parts["measure"], measure, settings.get("where", ()))
         check_series(parts, measure, streams[name], streams)
         settings["measure"] = measure = select_agents(measure, settings.get("where", ()), streams)
         measure = measure.base or measure
@@ -113,6 +114,7 @@ def _read_rule(
     targets: Mapping[str, float] = settings.get("targets", {})
     limit = targets.get("limit")
     spoken = None if name is None else (*SPOKEN, *words_of(targets), *spoken_of(settings))
+    fields = () if name is None else streams[name].fields
     settings |= _read_each(
         parts,
         {
@@ -120,7 +122,7 @@ def _read_rule(
             "levels": lambda part: read_levels(part, below=below, limit=limit),
             "clear": read_clear,
             "min_events": lambda part: read_min_events(part, (measure.base or measure).kind if measure else None),
-            **dict.fromkeys(("title", "summary", "action"), lambda part: read_texts(part, spoken)),
+            **dict.fromkeys(("title", "summary", "action"), lambda part: read_texts(part, spoken, fields)),
             "notice": lambda part: part.text("the name of a notice template"),
             "role": lambda part: part.choice(ROLES, "role"),
         },
@@ -132,7 +134,7 @@ def _read_rule(
         parts,
         {
             "notify": lambda part: read_notify(part, levels),
-            "when": lambda part: read_when(part, levels, below=below, limit=limit),
+            "when": lambda part: read_when(part, parts.get("levels"), levels, targets, below=below),
             "quiet": lambda part: read_quiet(part, levels),
         },
     )

@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from detectors.calendars import ALWAYS, DAY_MS, Calendar
+from detectors.conditions import read_field
 from detectors.grading import read_duration
 from detectors.places import Place, describe, quoted, suggest
 from detectors.rules import Clock, Kind, Measure
 from detectors.steps import ACTUAL, PLANNED, STEP, UNTIL
-from detectors.vocabulary import Field, Stream
+from detectors.vocabulary import Field, FieldType, Stream
 
 OVERDUE = {"count": Kind.OVERDUE_COUNT, "longest": Kind.OVERDUE_LONGEST}
 NEEDED = ("from", "until", "limit")
-BESIDE_OVERDUE = (*NEEDED, "at", "calendar", "name_worst")
-"""What stands beside `overdue`."""
+DOWN = ("to", "ahead", "until")
+"""What stands beside an `overdue` that counts down to a moment."""
+BESIDE_OVERDUE = (*NEEDED, "at", "calendar", "name_worst", "to", "ahead")
+"""What stands beside any `overdue`."""
 
 _FORM = "{overdue: count, from: opened, until: closed, limit: 24h}"
 
@@ -31,10 +34,14 @@ def read_overdue(
     place: Place, entries: Mapping[str, Place], stream: Stream, calendars: Mapping[str, Calendar]
 ) -> Measure | None:
     """Read what follows `overdue:` and what stands beside it; None if anything is wrong."""
+    if "to" in entries:
+        return _read_countdown(place, entries, stream)
+    if "ahead" in entries:
+        entries["ahead"].refuse('belongs to a moment that is named: give "to" too, as in to: starts', at_key=True)
     step = stream.fields.get(STEP)
     if stream.thing is None or step is None:
         lacking = f'stream {stream.name} has no things that go through steps (a thing, and a field "step")'
-        place.refuse(f'{lacking}: no "overdue"', at_key=True)
+        place.refuse(f'{lacking}: no "overdue", unless it counts to a time field (to: FIELD)', at_key=True)
         return None
     before = len(place.problems)
     name = place.choice(OVERDUE, "overdue measure")
@@ -51,6 +58,35 @@ def read_overdue(
     if len(place.problems) > before or name is None or calendar is None:
         return None
     return Measure(OVERDUE[name], clock=Clock(begins, ends, limit_ms, at, calendar, names))
+
+
+def _read_countdown(place: Place, entries: Mapping[str, Place], stream: Stream) -> Measure | None:
+    """Read `{overdue: …, to: FIELD, ahead: 24h}`, and `until` where the stream has steps."""
+    before = len(place.problems)
+    name = place.choice(OVERDUE, "overdue measure")
+    for key, part in entries.items():
+        if key in BESIDE_OVERDUE and key not in DOWN:
+            part.refuse('does not stand beside "to": that names the moment itself', at_key=True)
+    field = read_field(entries["to"], stream)
+    moment = str(entries["to"].value)
+    if field is not None and field.type is not FieldType.TIME:
+        times = [name for name, one in stream.fields.items() if one.type is FieldType.TIME]
+        hint = f"there are {', '.join(times)}" if times else f"stream {stream.name} has none"
+        entries["to"].refuse(f"{quoted(moment)} is no time field: {hint}")
+    ahead_ms = read_duration(entries["ahead"], zero=False) if "ahead" in entries else 0
+    ends: tuple[str, ...] = ()
+    if "until" in entries:
+        step = stream.fields.get(STEP)
+        if step is None:
+            entries["until"].refuse(f'stream {stream.name} has no "step" that would end the clock', at_key=True)
+        else:
+            ends = _read_steps(entries["until"], stream, step)
+    if "ahead" not in entries and (stream.thing is None or not stream.fields[stream.thing].required):
+        lacking = f"stream {stream.name} has no things that would come again and end it"
+        place.refuse(f'needs "ahead" beside "to", as in ahead: 24h: {lacking}', at_key=True)
+    if len(place.problems) > before or name is None:
+        return None
+    return Measure(OVERDUE[name], clock=Clock((), ends, None, moment=moment, ahead_ms=ahead_ms or 0))
 
 
 def _read_steps(place: Place, stream: Stream, field: Field) -> tuple[str, ...]:

@@ -23,6 +23,8 @@ from detectors.rules import Kind, Rule
 from detectors.steps import NOT_TOLD_MS, Role
 from detectors.ticking import Event, Open, next_state
 
+_ROOM_MIN = 1024  # clocks that may stay after their end, before they are looked for and forgotten
+
 
 class Standing(NamedTuple):
     """Where an open clock counts: in which series, and its number there."""
@@ -44,6 +46,8 @@ class Clocks:
         self._clock = rule.measure.clock
         self._calendar = self._clock.calendar
         self._counts = rule.measure.kind is Kind.OVERDUE_COUNT
+        self._ahead_ms = self._clock.ahead_ms  # over 0: a clock ends by itself, so long after it is due
+        self._room = _ROOM_MIN
         self._marks = marks_of(rule)
         self._hop_ms = rule.hop_ms
         self._things: dict[int, Open] = {}
@@ -62,6 +66,8 @@ class Clocks:
     def enter(self, rows: Int64, pane: Partial) -> Int64:
         """Let all steps of a pane happen, each thing's in their order. Return the series that may have changed."""
         assert pane.things is not None
+        if self._ahead_ms and len(self._things) >= self._room:
+            self._forget(self._worked(pane.end_ms))
         before: dict[int, Standing | None] = {}
         for code, row, matched, event in self._events(rows, pane.things):
             known = self._things.get(code)
@@ -84,6 +90,15 @@ class Clocks:
                 come += [] if new is None else [new]
         self._move(gone, come)
         return np.array([standing.row for standing in (*gone, *come)], np.int64)
+
+    def _forget(self, worked_ms: int) -> None:
+        """Let go of the things whose moment has come: they count nowhere any more."""
+        over = [code for code, thing in self._things.items() if thing.elapsed_ms(worked_ms) >= thing.limit_ms]
+        gone = [(code, self._standing(self._things.pop(code))) for code in over]
+        for code, old in gone:
+            self._place(code, old, None)
+        self._move([old for _, old in gone if old is not None], ())
+        self._room = max(_ROOM_MIN, 2 * len(self._things))
 
     def _place(self, code: int, old: Standing | None, new: Standing | None) -> None:
         """Note where a thing is to be looked for when a step or a contributor is to be named."""
@@ -136,20 +151,30 @@ class Clocks:
 
     def _count(self, row: int, worked_ms: int) -> float:
         running, paused = self._numbers[False][row], self._numbers[True][row]
-        return float(running.searchsorted(worked_ms, side="right") + paused.searchsorted(0, side="right"))
+        due = running.searchsorted(worked_ms, side="right") - self._first(row, worked_ms)
+        return float(due + paused.searchsorted(0, side="right"))
+
+    def _first(self, row: int, worked_ms: int) -> int:
+        """Give the number of the first running clock whose moment has not come; of clocks that count up the first."""
+        if not self._ahead_ms:
+            return 0
+        return int(self._numbers[False][row].searchsorted(worked_ms - self._ahead_ms, side="right"))
 
     def _longest_s(self, row: int, worked_ms: int) -> float:
         return self._longest_ms(row, worked_ms) / 1000
 
     def _longest_ms(self, row: int, worked_ms: int) -> int:
         running, paused = self._numbers[False][row], self._numbers[True][row]
-        return max(0, worked_ms - int(running[0]) if len(running) else 0, -int(paused[0]) if len(paused) else 0)
+        first = self._first(row, worked_ms)
+        longest = worked_ms - int(running[first]) if first < len(running) else 0
+        return max(0, longest, -int(paused[0]) if len(paused) else 0)
 
     def wake(self, rows: Int64, time_ms: int) -> Int64:
-        """Give the boundary at which the next thing of each series is overdue, or the longest comes to a mark."""
+        """Give the boundary at which the next thing of each series is overdue, or no more, or the longest at a mark."""
         worked_ms = self._worked(time_ms)
         due = self._next_due if self._counts else self._next_mark
-        reached = self._calendar.reached(np.array([due(row, worked_ms) for row in rows.tolist()], np.int64))
+        soonest = [min(due(row, worked_ms), self._next_end(row, worked_ms)) for row in rows.tolist()]
+        reached = self._calendar.reached(np.array(soonest, np.int64))
         return boundary_after(np.zeros(len(rows), np.int64), reached, self._hop_ms)
 
     def _next_due(self, row: int, worked_ms: int) -> int:
@@ -158,9 +183,13 @@ class Clocks:
         return int(running[at]) if at < len(running) else FOREVER
 
     def _next_mark(self, row: int, worked_ms: int) -> int:
-        running = self._numbers[False][row]
+        running, first = self._numbers[False][row], self._first(row, worked_ms)
         mark = self._marks[self._marks.searchsorted(self._longest_ms(row, worked_ms), side="right")]
-        return int(running[0] + mark) if len(running) and mark < FOREVER else FOREVER
+        return int(running[first] + mark) if first < len(running) and mark < FOREVER else FOREVER
+
+    def _next_end(self, row: int, worked_ms: int) -> int:
+        running, first = self._numbers[False][row], self._first(row, worked_ms)
+        return int(running[first]) + self._ahead_ms if self._ahead_ms and first < len(running) else FOREVER
 
     def worst_step(self, row: int, time_ms: int) -> str | None:
         """Name the step to blame for most things that are overdue in a series; None if the rule does not ask for it.
@@ -181,8 +210,12 @@ class Clocks:
         return min(blamed, key=lambda name: (-blamed[name], -overrun_ms[name], name), default="")
 
     def _overdue(self, row: int, worked_ms: int) -> Iterator[Open]:
-        things = (self._things[code] for code in self._codes[row])
-        return (thing for thing in things if self._clock.due_after(thing.limit_ms) <= thing.elapsed_ms(worked_ms))
+        for code in self._codes[row]:
+            thing = self._things[code]
+            elapsed_ms = thing.elapsed_ms(worked_ms)
+            is_over = self._ahead_ms > 0 and elapsed_ms >= thing.limit_ms
+            if self._clock.due_after(thing.limit_ms) <= elapsed_ms and not is_over:
+                yield thing
 
     def overdue(self, rows: Int64, time_ms: int) -> Iterator[tuple[int, float, Sequence[str]]]:
         """Give the things that are overdue in some series, for rules that name contributors: row, weight, texts."""

@@ -142,6 +142,17 @@ def _texts_of(place: Place) -> list[tuple[Place, str]]:
     return [(place.within(index, name), name) for index, name in items if isinstance(name, str)]
 
 
+def _compared(test: Place) -> list[tuple[Place, str]]:
+    """Give the fields that one condition compares with."""
+    operands = (
+        [test.within(word, operand) for word, operand in test.value.items()] if isinstance(test.value, dict) else []
+    )
+    named = [
+        operand.within("field", operand.value.get("field")) for operand in operands if isinstance(operand.value, dict)
+    ]
+    return [(place, place.value) for place in named if isinstance(place.value, str)]
+
+
 def driven_by(measure: Measure | None, own: Stream, streams: Mapping[str, Stream], *, below: bool) -> Stream:
     """Say of which stream the events are that drive a value: of a ratio, those of the side that may drive it so far."""
     inner = None if measure is None else measure.base or measure
@@ -171,3 +182,5 @@ def check_series(parts: Mapping[str, Place], measure: Measure, own: Stream, stre
         for place in (parts[key] for key in ("where", "except") if key in parts):
             for name, test in place.value.items() if isinstance(place.value, dict) else ():
                 check_shared(place.within(name, test), name, own, streams[other], at_key=True)
+                for named, field in _compared(place.within(name, test)):
+                    check_shared(named, field, own, streams[other])

@@ -5,11 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from detectors.places import Place, describe, quoted, suggest
-from detectors.rules import Condition, Op, Scalar
+from detectors.rules import Condition, FieldName, Op, Scalar
 from detectors.vocabulary import Field, FieldType, Stream
 
 OPERATORS = {op.value: op for op in Op if op is not Op.IN}
-_WRITTEN = {FieldType.STRING: "text", FieldType.NUMBER: "a number", FieldType.BOOLEAN: "true or false"}
+_WRITTEN = {
+    FieldType.STRING: "text",
+    FieldType.NUMBER: "a number",
+    FieldType.BOOLEAN: "true or false",
+    FieldType.TIME: "a time",
+}
+_COMPARED = (FieldType.NUMBER, FieldType.TIME)
+_TIME = '"{}" is a time: it is compared with another time field alone, as in {{gt: {{field: …}}}}'
 
 
 def read_field(place: Place, stream: Stream, *, at_key: bool = False) -> Field | None:
@@ -31,10 +38,10 @@ def read_where(place: Place, stream: Stream) -> tuple[Condition, ...]:
         field = read_field(test, stream, at_key=True)
         if field is None:
             continue
-        if field.type is FieldType.TIME:
-            test.refuse(f'"{name}" is a time: "where" compares texts, numbers, true and false')
-        elif isinstance(test.value, dict):
-            conditions += _read_operators(test, name, field)
+        if isinstance(test.value, dict):
+            conditions += _read_operators(test, name, field, stream)
+        elif field.type is FieldType.TIME:
+            test.refuse(_TIME.format(name))
         else:
             conditions.append(Condition(name, Op.IN, _read_values(test, name, field)))
     return tuple(conditions)
@@ -47,7 +54,7 @@ def read_except(place: Place, stream: Stream) -> tuple[Condition, ...]:
     return read_where(place, stream)
 
 
-def _read_operators(place: Place, name: str, field: Field) -> Sequence[Condition]:
+def _read_operators(place: Place, name: str, field: Field, stream: Stream) -> Sequence[Condition]:
     entries = place.entries() or {}
     if not entries:
         place.refuse(f"says nothing: give a value, a list, or one of {', '.join(OPERATORS)}")
@@ -56,13 +63,34 @@ def _read_operators(place: Place, name: str, field: Field) -> Sequence[Condition
         op = OPERATORS.get(word)
         if op is None:
             operand.refuse(f"unknown operator {quoted(word)}: {suggest(word, OPERATORS)}", at_key=True)
+        elif field.type is FieldType.TIME and (op is Op.NOT or not isinstance(operand.value, dict)):
+            operand.refuse(_TIME.format(name))
         elif op is Op.NOT:
             conditions.append(Condition(name, op, _read_values(operand, name, field)))
-        elif field.type is not FieldType.NUMBER:
+        elif field.type not in _COMPARED:
             operand.refuse(f'"{word}" needs a number field, and "{name}" is {_WRITTEN[field.type]}', at_key=True)
+        elif isinstance(operand.value, dict):
+            other = _read_other(operand, name, field, stream)
+            conditions += [] if other is None else [Condition(name, op, (other,))]
         elif (bound := operand.number()) is not None:
             conditions.append(Condition(name, op, (bound,)))
     return conditions
+
+
+def _read_other(place: Place, name: str, field: Field, stream: Stream) -> FieldName | None:
+    """Read `{field: NAME}`: another field of the same event, of the same type."""
+    parts = place.keys(("field",), required=("field",)) or {}
+    other = read_field(parts["field"], stream) if "field" in parts else None
+    if other is None:
+        return None
+    own = str(parts["field"].value)
+    if own == name:
+        parts["field"].refuse(f"{quoted(name)} would be compared with itself")
+    elif other.type is not field.type:
+        parts["field"].refuse(
+            f"{quoted(own)} is {_WRITTEN[other.type]} and {quoted(name)} {_WRITTEN[field.type]}: compare like with like"
+        )
+    return FieldName(own)
 
 
 def _read_values(place: Place, name: str, field: Field) -> tuple[Scalar, ...]:

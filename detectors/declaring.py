@@ -56,7 +56,10 @@ def _read_stream(place: Place, name: str) -> Stream | None:
             named[key] = parts[key].choice(fields, "field")
     thing = named.get("thing")
     if thing is not None and fields[thing] != Field(required=True):
-        parts["thing"].refuse(f'every event names its thing: "{thing}" must be a required string, of any value')
+        parts["thing"].refuse(
+            f'every event names its thing: "{thing}" must be a required string, of any value: '
+            f"write {thing}: {{required: true}}"
+        )
     return Stream(name, fields, **named) if len(place.problems) == before else None
 
 

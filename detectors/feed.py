@@ -14,7 +14,7 @@ import numpy as np
 
 from detectors import exact, sketch
 from detectors.batch import Column, EventBatch, Int64, UInt64
-from detectors.codes import code_of, combine
+from detectors.codes import MISSING, code_of, combine
 from detectors.contributors import parts_of
 from detectors.latest import HIT, NO_HIT
 from detectors.partial import (
@@ -30,7 +30,7 @@ from detectors.partial import (
     unique_pairs,
 )
 from detectors.rules import Kind, Rule
-from detectors.steps import ACTUAL, PLANNED, STEP, UNTIL, overruns_of, roles_of
+from detectors.steps import ACTUAL, PLANNED, STEP, UNTIL, countdown_roles, overruns_of, roles_of
 from detectors.transition import Key
 from detectors.vocabulary import Stream
 from detectors.where import chosen_by, matches
@@ -231,15 +231,19 @@ class Feeder:
         if measure.kind is Kind.NOW_SHARE:
             hit = matches(measure.matching, self._stream.fields, batch)
             values = np.where(True if hit is None else hit[events], np.uint64(HIT), np.uint64(NO_HIT))
-        if measure.clock is not None:
+        if measure.clock is not None and measure.clock.moment is not None:
+            numbers = _numbers(batch.columns[measure.clock.moment])[events]
+            steps = _codes(batch.columns[STEP])[events] if measure.clock.ends else None
+            values = countdown_roles(measure.clock, steps, numbers)
+        elif measure.clock is not None:
             values = roles_of(measure.clock, _codes(batch.columns[STEP])[events])
             if UNTIL in batch.columns:
                 numbers = _numbers(batch.columns[UNTIL])[events]
-            if measure.clock.name_worst:
-                planned, actual = (_numbers(batch.columns[name])[events] for name in (PLANNED, ACTUAL))
-                names = batch.columns[STEP].values
-                stages = [str(names[event]) for event in events.tolist()], overruns_of(planned, actual)
-        codes = _codes(batch.columns[self._stream.thing or ""])[events]
+        if measure.clock is not None and measure.clock.name_worst:
+            planned, actual = (_numbers(batch.columns[name])[events] for name in (PLANNED, ACTUAL))
+            names = batch.columns[STEP].values
+            stages = [str(names[event]) for event in events.tolist()], overruns_of(planned, actual)
+        codes = self._codes_of_things(batch, events)
         if level is not None:  # a thing has a place at each level
             codes = combine([codes, np.full(size, code_of(level), np.uint64)], size)
         things = Things(
@@ -255,6 +259,17 @@ class Feeder:
             texts=self._texts(batch, events),
         )
         return things if things.every else latest_things([(things, np.arange(size))])
+
+    def _codes_of_things(self, batch: EventBatch, events: Int64) -> UInt64:
+        """Give the code of each event's thing; an event that names none is one of its own."""
+        if self._stream.thing is None:
+            codes = np.zeros(len(events), np.uint64)
+        else:
+            codes = _codes(batch.columns[self._stream.thing])[events]
+        nameless = np.flatnonzero(codes == MISSING)
+        if len(nameless):
+            codes[nameless] = [code_of(f"id {batch.ids[event]}") for event in events[nameless].tolist()]
+        return codes
 
     def _texts(self, batch: EventBatch, events: Int64) -> list[tuple[str, ...]]:
         columns = [batch.columns[field].values for field in self.rule.contributors]
@@ -279,14 +294,18 @@ _CODED = (Kind.DISTINCT, Kind.NOW_DISTINCT, Kind.MOMENTS)  # what asks which val
 
 def fields_of(rule: Rule, stream: Stream) -> Mapping[str, bool]:
     """Name the fields a rule reads, and whether their codes are needed (keys, things, distinct values)."""
-    fields = {condition.field: False for condition in (*rule.where, *rule.excepted, *rule.measure.matching)}
+    conditions = (*rule.where, *rule.excepted, *rule.measure.matching)
+    fields = {field: False for condition in conditions for field in condition.fields}
     fields |= dict.fromkeys((*rule.at, *rule.by, *rule.contributors), True)
     kind = rule.measure.kind
     if kind.places_things and stream.thing is not None:
         fields[stream.thing] = True
-    if kind.is_overdue:
+    clock = rule.measure.clock
+    if clock is not None and clock.moment is not None:
+        fields |= {clock.moment: fields.get(clock.moment, False)} | ({STEP: True} if clock.ends else {})
+    elif clock is not None:
         fields |= {STEP: True} | ({UNTIL: fields.get(UNTIL, False)} if UNTIL in stream.fields else {})
-    if rule.measure.clock is not None and rule.measure.clock.name_worst:
+    if clock is not None and clock.name_worst:
         fields |= {PLANNED: fields.get(PLANNED, False), ACTUAL: fields.get(ACTUAL, False)}
     if rule.measure.field is not None:
         fields[rule.measure.field] = fields.get(rule.measure.field, False) or kind in _CODED

@@ -12,6 +12,7 @@ class Slot(Enum):
 
     FIELD = "the name of a field"
     NUMBER_FIELD = "the name of a number field"
+    TIME_FIELD = "the name of a time field"
     WHERE = "conditions on fields"
     NUMBER = "a number over 0"
     FRACTION = "a number over 0, up to 1"
@@ -21,7 +22,6 @@ class Slot(Enum):
     TEXTS = "a name, or a list of names"
     TRUE = "true"
     MEASURE = "another measure of the same stream"
-    OFFSET = "an offset from UTC"
     SIDE = "a measure of events of any stream: {stream: …, where: …, measure: …}"
     EVENTS = "events of any stream: {stream: …, where: …}"
 
@@ -102,10 +102,17 @@ FORMS = (
         of_things=True,
     ),
     Form(
+        "overdue",
+        "things that are near the moment their event names, or past it; or the longest of them",
+        ("count", "longest"),
+        {"to": Slot.TIME_FIELD},
+        {"ahead": Slot.DURATION, "until": Slot.TEXTS},
+    ),
+    Form(
         "unusual",
         "how far a measure is from the usual for this hour and weekday, as -log10 of the chance",
         Slot.MEASURE,
-        optional={"side": ("high", "low"), "offset": Slot.OFFSET},
+        optional={"side": ("high", "low")},
     ),
     Form("forecast", "what a measure will be if its trend goes on", Slot.MEASURE, {"ahead": Slot.DURATION}),
     Form("drop", "how far a measure has fallen from its own usual", Slot.MEASURE, {"against": Slot.DURATION}),

@@ -44,6 +44,7 @@ class Span:
     holiday: bool | None = None
     dates: tuple[tuple[date, date], ...] = ()  # first and last day, both included
     month_days: tuple[tuple[int, int], ...] = ()  # of the month, from 1; first and last, both included
+    months: tuple[tuple[int, int], ...] = ()  # of the year, from 1; the same
 
     def holds(self, local: datetime, holidays: Collection[date]) -> bool:
         """Say whether a moment, told by the site's clock, lies within.
@@ -72,6 +73,7 @@ class Span:
             and (self.holiday is None or self.holiday == (day in holidays))
             and (not self.dates or any(first <= day <= last for first, last in self.dates))
             and (not self.month_days or any(first <= day.day <= last for first, last in self.month_days))
+            and (not self.months or any(first <= day.month <= last for first, last in self.months))
         )
 
 

@@ -11,7 +11,7 @@ from detectors.conditions import read_field, read_where
 from detectors.measures_ahead import KEYS as AHEAD
 from detectors.measures_ahead import read_ahead
 from detectors.places import Place, describe, quoted, suggest
-from detectors.rules import Kind, Measure
+from detectors.rules import Condition, Kind, Measure
 from detectors.vocabulary import FieldType, Stream
 
 OF_A_FIELD = {"sum": Kind.SUM, "mean": Kind.MEAN, "max": Kind.MAX, "distinct": Kind.DISTINCT}
@@ -106,14 +106,6 @@ def _name_of(place: Place, entries: Mapping[str, Place]) -> str | None:
     return name
 
 
-_FORMS = {
-    "share": "{share: {outcome: abandoned}}",
-    "now": "{now: count}",
-    "overdue": "{overdue: count, from: opened, until: closed, limit: 24h}",
-    "silent": "{silent: true}",
-}
-
-
 def _read_word(place: Place, name: str) -> Measure | None:
     if name == "count":
         return Measure(Kind.COUNT)
@@ -130,6 +122,13 @@ def _read_share(place: Place, stream: Stream) -> Measure:
     if place.value == {}:
         place.refuse("the share of everything is 1: name at least one field")
     return Measure(Kind.SHARE, matching=matching)
+
+
+def check_share(place: Place, measure: Measure, where: tuple[Condition, ...]) -> None:
+    """See that a share is one of events that may also not match; `place` is the measure's."""
+    inner = measure.base or measure
+    if inner.matching and set(inner.matching) <= set(where):
+        place.refuse('would always be 1: what it counts is in the rule\'s "where" already; take it away there')
 
 
 def _read_quantile(place: Place, part: Place | None, stream: Stream) -> Measure | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -11,12 +10,12 @@ from detectors.conditions import read_field
 from detectors.drop import WEEK_MS, WINDOW_MS_MIN
 from detectors.durations import UNIT_MS, format_duration
 from detectors.grading import read_duration
-from detectors.places import Place, quoted
+from detectors.places import Place
 from detectors.rules import Condition, Kind, Measure, Op, Part
 from detectors.vocabulary import Stream
 
 KEYS: Mapping[str, tuple[str, ...]] = {
-    "unusual": ("side", "offset"),
+    "unusual": ("side",),
     "forecast": ("ahead",),
     "drop": ("against",),
     "new": ("within",),
@@ -33,7 +32,6 @@ AT_WORK = ("ready", "talking", "wrap")
 _CALL_FIELDS = ("outcome", "talk_s", "wrap_s")
 _SPAN = {"forecast": ("ahead", "15m"), "drop": ("against", "28d"), "new": ("within", "30d")}
 _AHEAD_MS_MAX = UNIT_MS["d"]
-_OFFSET = re.compile(r"([+-])([01][0-9]):([0-5][0-9])", re.ASCII)
 
 
 def read_ahead(name: str, entries: Mapping[str, Place], scope: Scope, read_measure: Reader) -> Measure | None:
@@ -47,10 +45,9 @@ def read_ahead(name: str, entries: Mapping[str, Place], scope: Scope, read_measu
         base = _read_base(name, entries[name], scope, read_measure)
     span_ms = _read_span(name, entries) if name in _SPAN else 0
     low = "side" in entries and entries["side"].choice(("high", "low"), "side") == "low"
-    offset_ms = _read_offset(entries["offset"]) if "offset" in entries else 0
-    if base is None or span_ms is None or offset_ms is None:
+    if base is None or span_ms is None:
         return None
-    return Measure(KINDS[name], base=base, span_ms=span_ms, low=low, offset_ms=offset_ms)
+    return Measure(KINDS[name], base=base, span_ms=span_ms, low=low)
 
 
 def _read_base(name: str, place: Place, scope: Scope, read_measure: Reader) -> Measure | None:
@@ -98,20 +95,8 @@ def select_agents(measure: Measure, where: tuple[Condition, ...], streams: Mappi
     if measure.kind is not Kind.SERVICE_LEVEL_AHEAD or measure.to is None:
         return measure
     fields = streams[measure.to.stream].fields
-    shared = tuple(condition for condition in where if condition.field in fields)
+    shared = tuple(condition for condition in where if fields.keys() >= set(condition.fields))
     return replace(measure, to=replace(measure.to, where=(*measure.to.where, *shared)))
-
-
-def _read_offset(place: Place) -> int | None:
-    text = place.text('an offset from UTC, as in "+08:00"', any_text=False)
-    if text is None:
-        return None
-    parts = _OFFSET.fullmatch(text)
-    if parts is None:
-        place.refuse(f'{quoted(text)} is no offset from UTC: write it as in "+08:00"')
-        return None
-    minutes = int(parts[2]) * 60 + int(parts[3])
-    return (-minutes if parts[1] == "-" else minutes) * UNIT_MS["m"]
 
 
 def check_window(place: Place, measure: Measure | None, window_ms: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from typing import TypeVar
 
@@ -11,32 +12,55 @@ from detectors.grading import read_levels
 from detectors.hours import DAYS, MINUTES_A_DAY, Span
 from detectors.places import Place, describe, quoted, suggest
 from detectors.rules import Block
+from detectors.targets import read_targets
 
-SPAN_KEYS = ("hours", "days", "holiday", "dates", "month_days")
-BLOCK_KEYS = (*SPAN_KEYS, "levels")
+SPAN_KEYS = ("hours", "days", "holiday", "dates", "month_days", "months")
+BLOCK_KEYS = (*SPAN_KEYS, "levels", "targets")
 MONTH_DAYS = r"([1-9]|[12][0-9]|3[01])(?:-([1-9]|[12][0-9]|3[01]))?"
+MONTHS = r"([1-9]|1[0-2])(?:-([1-9]|1[0-2]))?"
 HOURS = r"([01][0-9]|2[0-3]):([0-5][0-9])-([01][0-9]|2[0-4]):([0-5][0-9])"
 DATES = r"([0-9]{4}-[0-9]{2}-[0-9]{2})(?:/([0-9]{4}-[0-9]{2}-[0-9]{2}))?"
 
 T = TypeVar("T")
 
 
-def read_when(place: Place, levels: Sequence[str], *, below: bool, limit: float | None) -> tuple[Block, ...]:
-    """Read a list of blocks, each with spans of time and the thresholds that take the place of the rule's there."""
+def read_when(
+    place: Place, own: Place | None, levels: Sequence[str], targets: Mapping[str, float], *, below: bool
+) -> tuple[Block, ...]:
+    """Read a list of blocks: spans of time, and the thresholds and targets that take the place of the rule's there.
+
+    `own` are the rule's own levels: they stand where a block has targets alone, parts of a limit by the block's limit.
+    """
     blocks = []
     for item in place.items("a list of blocks, as in [{hours: 22:00-06:00, levels: {yellow: 10}}]") or []:
-        parts = item.keys(BLOCK_KEYS, required=["levels"], wanted="a block, as in {hours: 22:00-06:00, levels: …}")
+        parts = item.keys(BLOCK_KEYS, wanted="a block, as in {hours: 22:00-06:00, levels: …}")
         if parts is None:
             continue
         span = _span(item, parts)
-        if "levels" not in parts:
+        moved = _read_moved(parts["targets"], targets) if "targets" in parts else {}
+        limit = moved.get("limit", targets.get("limit"))
+        if "levels" in parts:
+            found = read_levels(parts["levels"], below=below, limit=limit)
+            given = parts["levels"].value
+            if levels and isinstance(given, dict) and given.keys() != set(levels):
+                parts["levels"].refuse(f"must have the levels of the rule, {', '.join(levels)}: no more, no fewer")
+        elif "targets" in parts and own is not None:
+            found = read_levels(replace(own, problems=[]), below=below, limit=limit)  # told already what is wrong
+        else:
+            if "targets" not in parts:
+                item.refuse('changes nothing: give "levels", "targets" or both')
             continue
-        found = read_levels(parts["levels"], below=below, limit=limit)
-        given = parts["levels"].value
-        if levels and isinstance(given, dict) and given.keys() != set(levels):
-            parts["levels"].refuse(f"must have the levels of the rule, {', '.join(levels)}: no more, no fewer")
-        blocks.append(Block(span, tuple(threshold for _, threshold in found)))
+        blocks.append(Block(span, tuple(threshold for _, threshold in found), {**targets, **moved}))
     return tuple(blocks)
+
+
+def _read_moved(place: Place, targets: Mapping[str, float]) -> Mapping[str, float]:
+    """Read the targets of a block: some of those that the rule has."""
+    moved = read_targets(place)
+    for name in moved.keys() - targets.keys():
+        there = f"there are {', '.join(targets)}" if targets else "there are none"
+        place.within(name, moved[name]).refuse(f'this rule has no target "{name}": {there}', at_key=True)
+    return moved
 
 
 def read_quiet(place: Place, levels: Sequence[str]) -> tuple[Span, ...]:
@@ -64,6 +88,7 @@ def _span(place: Place, parts: Mapping[str, Place]) -> Span:
         holiday=holiday if isinstance(holiday, bool) else None,
         dates=_each(parts.get("dates"), _read_dates),
         month_days=_each(parts.get("month_days"), _read_month_days),
+        months=_each(parts.get("months"), _read_months),
     )
 
 
@@ -127,18 +152,34 @@ def _read_dates(place: Place) -> tuple[date, date] | None:
 
 def _read_month_days(place: Place) -> tuple[int, int] | None:
     """Read one day of the month, a number, or several, as text."""
+    return _read_numbers(place, MONTH_DAYS, "days of the month, as in 1-5 or 28", "day of a month", (28, "1-5", 31))
+
+
+def _read_months(place: Place) -> tuple[int, int] | None:
+    """Read one month of the year, a number, or several, as text: 7-9 is the third quarter."""
+    return _read_numbers(place, MONTHS, "months, as in 7-9 or 12", "month", (12, "7-9", 12))
+
+
+def _read_numbers(
+    place: Place, pattern: str, wanted: str, one: str, examples: tuple[int, str, int]
+) -> tuple[int, int] | None:
+    """Read a number, or the first and the last of several. `examples` are of one, of several, and the greatest."""
     if isinstance(place.value, int) and not isinstance(place.value, bool):
         text: str | None = str(place.value)
     else:
-        text = place.text("days of the month, as in 1-5 or 28", any_text=False)
+        text = place.text(wanted, any_text=False)
     if text is None:
         return None
-    parts = re.fullmatch(MONTH_DAYS, text, re.ASCII)
+    parts = re.fullmatch(pattern, text, re.ASCII)
+    single, several, greatest = examples
     if parts is None:
-        place.refuse(f"{quoted(text)} is no day of a month: write 28, or 1-5 for several days, up to 31")
+        plural = one.split(maxsplit=1)[0]
+        place.refuse(
+            f"{quoted(text)} is no {one}: write {single}, or {several} for several {plural}s, up to {greatest}"
+        )
         return None
     first, last = int(parts[1]), int(parts[2] or parts[1])
     if last < first:
-        place.refuse(f"{quoted(text)} ends before it begins: write [{first}-31, 1-{last}]")
+        place.refuse(f"{quoted(text)} ends before it begins: write [{first}-{greatest}, 1-{last}]")
         return None
     return first, last

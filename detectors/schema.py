@@ -16,7 +16,7 @@ from detectors.forms import Form, Slot, forms_of
 from detectors.hours import DAYS
 from detectors.keying import CONTRIBUTORS_MAX, PERSONS
 from detectors.measures import MEASURES
-from detectors.occasions import DATES, HOURS, MONTH_DAYS
+from detectors.occasions import DATES, HOURS, MONTH_DAYS, MONTHS, SPAN_KEYS
 from detectors.rules import Op
 from detectors.steps import UNTIL
 from detectors.targets import PART, TARGETS
@@ -51,7 +51,7 @@ SAYS: Mapping[str, str] = {
     "unknown_after": "After how long without a known value a series goes back to green. Default 30m.",
     "min_events": "How many events a mean, max, share, quantile or ratio needs to be known. Default 0.",
     "targets": "What the value should reach (target), is challenged to reach, and must not pass (limit).",
-    "when": "Other thresholds for a part of the time: the first block that holds counts.",
+    "when": "Other thresholds or targets for a part of the time: the first block that holds counts.",
     "quiet": "When nobody is told. Red is never hidden.",
     "summary": "What happened, in both languages; braces name by fields and values.",
     "action": "What to do, in both languages.",
@@ -99,6 +99,10 @@ def schema_of_tests(streams: Mapping[str, Stream] = STREAMS) -> Schema:
             "level": {"enum": ["green", *LEVELS]},
             "at": short,
             "between": {"type": "array", "items": short, "minItems": 2, "maxItems": 2},
+            "value": _NUMBER,
+            "tolerance": {"type": "number", "minimum": 0},
+            "worst_step": _TEXT,
+            "top": {"type": "object", "additionalProperties": {"anyOf": [_TEXT, {"type": "array", "items": _TEXT}]}},
         },
         ["rule"],
     )
@@ -129,7 +133,12 @@ def _rule(streams: Mapping[str, Stream]) -> Schema:
     duration = _ref("duration")
     named = sorted({name for stream in streams.values() for name in _texts(stream)}.difference(PERSONS))
     spans = {"anyOf": [_ref("span"), {"type": "array", "items": _ref("span")}]}
-    block = {**_object({**_span(), "levels": _ref("levels")}, ["levels"]), "minProperties": 2}
+    targets: Schema = {**_object(dict.fromkeys(TARGETS, _NUMBER)), "minProperties": 1}
+    moved = {"levels": _ref("levels"), "targets": targets}
+    block = {
+        **_object({**_span(), **moved}),
+        "allOf": [{"anyOf": [{"required": [key]} for key in keys]} for keys in (SPAN_KEYS, moved)],
+    }
     receivers = {"anyOf": [_TEXT, _NAMED]}
     parts: dict[str, Schema] = {
         "id": {"type": "string", "pattern": _whole(ID)},
@@ -146,7 +155,7 @@ def _rule(streams: Mapping[str, Stream]) -> Schema:
         "direction": {"enum": ["above", "below"]},
         "clear": {"type": "number", "exclusiveMinimum": 0, "maximum": 1},
         "min_events": {"type": "integer", "minimum": 0},
-        "targets": {**_object(dict.fromkeys(TARGETS, _NUMBER)), "minProperties": 1},
+        "targets": targets,
         "when": {"type": "array", "items": block},
         "quiet": spans,
         "summary": _ref("texts"),
@@ -194,16 +203,26 @@ def _of_stream(streams: Mapping[str, Stream], keys: Sequence[str], own: str | No
 
 
 def _where(stream: Stream) -> Schema:
-    return _object(
-        {name: _condition(field) for name, field in stream.fields.items() if field.type is not FieldType.TIME}
-    )
+    tests = {name: _condition(name, field, stream) for name, field in stream.fields.items()}
+    return _object({name: test for name, test in tests.items() if test is not None})
 
 
-def _condition(field: Field) -> Schema:
+def _condition(name: str, field: Field, stream: Stream) -> Schema | None:
+    """Say how a field may be compared; None for a time that has no other beside it."""
+    like = [other for other, one in stream.fields.items() if one.type is field.type and other != name]
+    with_field = _object({"field": {"enum": like}}, ["field"])
+    if field.type is FieldType.TIME:
+        if not like:
+            return None
+        return {
+            **_object(dict.fromkeys((word for word, op in OPERATORS.items() if op is not Op.NOT), with_field)),
+            "minProperties": 1,
+        }
+    bound = {"anyOf": [_NUMBER, with_field]} if like else _NUMBER
     value = _value(field)
     any_of = {"anyOf": [value, {"type": "array", "items": value, "minItems": 1}]}
     operators = {
-        word: any_of if op is Op.NOT else _NUMBER
+        word: any_of if op is Op.NOT else bound
         for word, op in OPERATORS.items()
         if op is Op.NOT or field.type is FieldType.NUMBER
     }
@@ -234,10 +253,11 @@ def _slot(slot: object, stream: Stream) -> Schema:
         return {"enum": list(slot)}
     if isinstance(slot, Mapping):
         return _object({key: _slot(part, stream) for key, part in slot.items()}, list(slot))
-    numbers = [name for name, field in stream.fields.items() if field.type is FieldType.NUMBER]
+    typed = {type_: [name for name, field in stream.fields.items() if field.type is type_] for type_ in FieldType}
     schemas: Mapping[object, Schema] = {
         Slot.FIELD: {"enum": list(stream.fields)},
-        Slot.NUMBER_FIELD: {"enum": numbers},
+        Slot.NUMBER_FIELD: {"enum": typed[FieldType.NUMBER]},
+        Slot.TIME_FIELD: {"enum": typed[FieldType.TIME]},
         Slot.WHERE: {"allOf": [_ref(f"where {stream.name}")], "minProperties": 1},
         Slot.NUMBER: {"type": "number", "exclusiveMinimum": 0},
         Slot.FRACTION: {"type": "number", "exclusiveMinimum": 0, "maximum": 1},
@@ -247,7 +267,6 @@ def _slot(slot: object, stream: Stream) -> Schema:
         Slot.TEXTS: {"anyOf": [_TEXT, _NAMED]},
         Slot.TRUE: {"const": True},
         Slot.MEASURE: _ref(f"measure {stream.name}"),
-        Slot.OFFSET: {"type": "string", "pattern": "^[+-][0-9]{2}:[0-9]{2}$"},
         Slot.SIDE: _ref(f"side {stream.name}"),
         Slot.EVENTS: _ref("events"),
     }
@@ -274,12 +293,14 @@ def _span() -> dict[str, Schema]:
         "days": rf"^{day}(?:-{day})?$",
         "dates": _whole(DATES),
         "month_days": _whole(MONTH_DAYS),
+        "months": _whole(MONTHS),
     }
+    greatest = {"month_days": 31, "months": 12}
     spans: dict[str, Schema] = {}
     for key, pattern in one.items():
         text: Schema = {"type": "string", "pattern": pattern}
-        if key == "month_days":
-            text = {"anyOf": [text, {"type": "integer", "minimum": 1, "maximum": 31}]}
+        if key in greatest:
+            text = {"anyOf": [text, {"type": "integer", "minimum": 1, "maximum": greatest[key]}]}
         spans[key] = {"anyOf": [text, {"type": "array", "items": text, "minItems": 1}]}
     return {**spans, "holiday": {"type": "boolean"}}
 

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from detectors.durations import FOREVER
-from detectors.judge import RuleJudge
+from detectors.rulejudge import RuleJudge
 from detectors.transition import Key
 
 

@@ -41,6 +41,20 @@ _BY_NAME: Mapping[str, Role] = {
 }
 
 
+def countdown_roles(clock: Clock, steps: UInt64 | None, moments: Float64) -> UInt64:
+    """Give the roles for a clock that counts down: whoever names a moment gives it anew, NaN names none.
+
+    >>> hours = Clock(begins=(), ends=("closed",), limit_ms=None, moment="until")
+    >>> steps = np.array([code_of(name) for name in ("opened", "signed", "closed")])
+    >>> countdown_roles(hours, steps, np.array([5.0, np.nan, 5.0])).tolist()
+    [6, 0, 2]
+    """
+    roles = np.where(np.isnan(moments), np.uint64(Role.NONE), np.uint64(Role.RESTART))
+    for name in clock.ends if steps is not None else ():
+        roles[steps == np.uint64(code_of(name))] = Role.END
+    return roles
+
+
 def roles_of(clock: Clock, steps: UInt64) -> UInt64:
     """Give the role of each of (n,) steps, told by their codes. A step that the rule names is that and nothing else.
 

@@ -17,7 +17,7 @@ from detectors.wording import LEVELS
 FILE_KEYS = ("rules", "zone", "holidays", "tests")
 REQUIRED = ("rules", "tests")
 TEST_KEYS = ("name", "events", "expect", "expect_none")
-EXPECT_KEYS = ("rule", "key", "level", "at", "between")
+EXPECT_KEYS = ("rule", "key", "level", "at", "between", "value", "tolerance", "worst_step", "top")
 REPEAT_KEYS = ("every", "from", "to")
 
 _DATE = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
@@ -192,6 +192,24 @@ def _check_expectation(place: Place) -> None:
                 _check_time(end, short=True)
             case list() as times:
                 parts["between"].refuse(f"must be two times, as [from, to], not {len(times)}")
+    _check_what(parts)
+
+
+def _check_what(parts: Mapping[str, Place]) -> None:
+    """Check what is expected of the record besides its level: value, step to blame, contributors."""
+    if "value" in parts:
+        parts["value"].number()
+    if "tolerance" in parts:
+        tolerance = parts["tolerance"].number("a number, 0 or more")
+        if tolerance is not None and tolerance < 0:
+            parts["tolerance"].refuse(f"must be a number, 0 or more, not {describe(tolerance)}")
+        if "value" not in parts:
+            parts["tolerance"].refuse('belongs to a "value"', at_key=True)
+    if "worst_step" in parts:
+        parts["worst_step"].text("the name of a step")
+    for part in ((parts["top"].entries("a mapping, as in {outlet: o12}") or {}) if "top" in parts else {}).values():
+        for one in (part.items() or []) if isinstance(part.value, list) else [part]:
+            one.text("the value that brings most")
 
 
 def _check_time(place: Place, *, short: bool = False) -> None:

@@ -29,6 +29,7 @@ class Field:
 class Stream:
     """A stream: its fields besides `id` and `time`, and the field that names the *thing* a `now` measure follows.
 
+    An event that does not name its thing, or of a stream that has none, is a thing of its own, by its `id`.
     `key` is the field by which `tocsin send` chooses the partition, unless it is told otherwise.
     """
 
@@ -42,7 +43,7 @@ YOURS = "; streams of your own are declared in the settings (--settings)"
 """What is said to somebody who names a stream that is not there."""
 
 _NUMBERS = {"severity", "users", "asked", "paid", "premium", "days", "score", "cost"}
-_BOOLEANS = {"repeat", "major", "satisfied"}
+_BOOLEANS = {"repeat", "major", "satisfied", "told"}
 _TIMES = {"eta", "starts", "ends", "until"}
 
 
@@ -114,6 +115,6 @@ STREAMS: Mapping[str, Stream] = {
             thing="agent",
             state="ready talking wrap away out",
         ),
-        declare("plans", "kind starts", "ends region title affects", kind="planned outside"),
+        declare("plans", "kind starts", "ends region title affects plan told", thing="plan", kind="planned outside"),
     )
 }

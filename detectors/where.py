@@ -8,10 +8,10 @@ import numpy as np
 
 from detectors.batch import Bool, Column, EventBatch, Float64
 from detectors.codes import code_of
-from detectors.rules import Condition, Op, Rule
+from detectors.rules import Condition, FieldName, Op, Rule
 from detectors.vocabulary import Field, FieldType
 
-_COMPARE: Mapping[Op, Callable[[Float64, float], Bool]] = {
+_COMPARE: Mapping[Op, Callable[[Float64, float | Float64], Bool]] = {
     Op.GE: np.greater_equal,
     Op.GT: np.greater,
     Op.LE: np.less_equal,
@@ -23,7 +23,7 @@ def matches(conditions: Sequence[Condition], fields: Mapping[str, Field], batch:
     """Say which events fulfil every condition: (n,), or None when there is nothing to ask and all do."""
     mask: Bool | None = None
     for condition in conditions:
-        holds = _holds(condition, fields[condition.field].type, batch.columns[condition.field])
+        holds = _holds(condition, fields[condition.field].type, batch)
         mask = holds if mask is None else mask & holds
     return mask
 
@@ -37,17 +37,23 @@ def chosen_by(rule: Rule, fields: Mapping[str, Field], batch: EventBatch) -> Boo
     return ~left_out if mask is None else mask & ~left_out
 
 
-def _holds(condition: Condition, type_: FieldType, column: Column) -> Bool:
-    """Compare one column. A missing number is NaN, a missing text has code 0: neither is equal to anything."""
+def _holds(condition: Condition, type_: FieldType, batch: EventBatch) -> Bool:
+    """Compare one column. A missing number or time is NaN, a missing text has code 0: neither is equal to anything."""
+    column = batch.columns[condition.field]
     if condition.op in _COMPARE:
-        assert column.numbers is not None
-        return _COMPARE[condition.op](column.numbers, float(condition.values[0]))
+        bound = condition.values[0]
+        against = _numbers(batch.columns[bound.field]) if isinstance(bound, FieldName) else float(bound)
+        return _COMPARE[condition.op](_numbers(column), against)
     held = np.zeros(len(column.values), np.bool_)
     for value in condition.values:
         if type_ is FieldType.STRING and isinstance(value, str):
             assert column.codes is not None
             held |= column.codes == np.uint64(code_of(value))
-        elif (type_ is FieldType.BOOLEAN) is isinstance(value, bool) and not isinstance(value, str):
-            assert column.numbers is not None
-            held |= column.numbers == float(value)
+        elif (type_ is FieldType.BOOLEAN) is isinstance(value, bool) and not isinstance(value, str | FieldName):
+            held |= _numbers(column) == float(value)
     return ~held if condition.op is Op.NOT else held
+
+
+def _numbers(column: Column) -> Float64:
+    assert column.numbers is not None, "a column that is compared has numbers"
+    return column.numbers

@@ -18,8 +18,11 @@ LEVELS = tuple(level for level in LEVEL_CODE if level != "green")
 _BRACES = re.compile(r"\{([^{}]*)\}|[{}]")
 
 
-def read_texts(place: Place, names: Collection[str] | None) -> Mapping[str, str]:
-    """Read `{en: …, zh: …}`, both of them; `names` may stand in braces (None: not known, take any)."""
+def read_texts(place: Place, names: Collection[str] | None, fields: Collection[str] = ()) -> Mapping[str, str]:
+    """Read `{en: …, zh: …}`, both of them; `names` may stand in braces (None: not known, take any).
+
+    `fields` are those of the stream, which a text may name where the rule is judged by them.
+    """
     texts: dict[str, str] = {}
     for language, part in (
         place.keys(LANGUAGES, required=LANGUAGES, wanted="{en: …, zh: …}", what="language") or {}
@@ -31,6 +34,8 @@ def read_texts(place: Place, names: Collection[str] | None) -> Mapping[str, str]
         for braces in _BRACES.finditer(text):
             if braces[1] is None:
                 part.refuse(f'has a single "{braces[0]}": braces go round a name, as in {{value}}')
+            elif names is not None and braces[1] in set(fields).difference(names):
+                part.refuse(f'knows {quoted(braces[0])} only of a rule with "by": [{braces[1]}]')
             elif names is not None and braces[1] not in names:
                 part.refuse(f"knows no {quoted(braces[0])}: {suggest(braces[1], names)}")
     return texts

@@ -15,10 +15,11 @@ if TYPE_CHECKING:
 
 
 class TargetCollector(Collector):
-    """Reads the targets of the rules in force at each scrape."""
+    """Reads the targets of the rules in force at each scrape, as they are at that time."""
 
-    def __init__(self, rules: Callable[[], Iterable[Rule]]) -> None:
+    def __init__(self, rules: Callable[[], Iterable[Rule]], now_ms: Callable[[], int]) -> None:
         self._rules = rules
+        self._now_ms = now_ms
 
     def describe(self) -> Iterable[Metric]:
         """Name the metric without reading the rules."""
@@ -26,9 +27,9 @@ class TargetCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Show every target of every rule."""
-        family = _family()
+        family, now_ms = _family(), self._now_ms()
         for rule in self._rules():
-            for kind, value in rule.targets.items():
+            for kind, value in rule.targets_at(now_ms).items():
                 family.add_metric((rule.id, kind), value)
         yield family
 

@@ -65,17 +65,20 @@ class Calendars(Mapping[str, Calendar]):
 
 
 def made(name: str, plan: Plan) -> Calendar:
-    """Make the working intervals of all years: whole days, or the hours of each working day.
+    """Make a calendar of the working intervals of all years: whole days, or the hours of each working day.
 
     >>> shop = made("shop", Plan("Asia/Shanghai", hours=((9 * 60, 18 * 60),)))
     >>> shop.day_ms // 3_600_000, str(datetime.fromtimestamp(shop.starts[0] / 1000, ZoneInfo("Asia/Shanghai")))
     (9, '1970-01-01 09:00:00+08:00')
     """
-    zone = ZoneInfo(plan.zone)
-    days = list(working_days(plan))
-    starts = [_at(day, begin, zone) for day in days for begin, _ in plan.hours]
-    ends = [_at(day, end, zone) for day in days for _, end in plan.hours]
-    return Calendar(name, starts, ends, sum(end - begin for begin, end in plan.hours) * 60_000)
+
+    def intervals() -> tuple[list[int], list[int]]:
+        zone = ZoneInfo(plan.zone)
+        days = list(working_days(plan))
+        starts = [_at(day, begin, zone) for day in days for begin, _ in plan.hours]
+        return starts, [_at(day, end, zone) for day in days for _, end in plan.hours]
+
+    return Calendar.later(name, sum(end - begin for begin, end in plan.hours) * 60_000, intervals)
 
 
 def working_days(plan: Plan) -> Iterator[date]:

@@ -7,7 +7,7 @@ comes first for every desk: time, too, goes by the entries, and by the beat betw
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from hashlib import sha256
 from typing import Protocol
 
@@ -28,6 +28,7 @@ from streams.topics import AUDIT, DEADLETTERS, HISTORY, NOTICES
 
 _RAW_BYTES_MAX = 65_536
 _DETAIL_CHARS_MAX = 300
+_REASON = "bad-value"
 
 
 class Listener(Protocol):
@@ -57,8 +58,12 @@ class Outlet(Protocol):
 class DeskStage:
     """Keeps the desk, and hands what it decides to those who send it."""
 
-    def __init__(self, desk: Desk, outlet: Outlet, listener: Listener) -> None:
+    def __init__(
+        self, desk: Desk, outlet: Outlet, listener: Listener, refused: Callable[[str], None] = lambda _reason: None
+    ) -> None:
+        """`refused` counts entries that cannot be read, by reason."""
         self.desk = desk
+        self._refused = refused
         self._outlet = outlet
         self._listener = listener
         self._moved = False
@@ -73,6 +78,7 @@ class DeskStage:
                 command = decode_command(value)
             except ValueError as error:
                 out.append(_dead_letter(chunk, offset, value, str(error), now_ms))
+                self._refused(_REASON)
                 continue
             at_ms = min(command.time_ms, now_ms)  # a clock that is ahead must not ring before its time
             out += self._send(self.desk.beat(at_ms), at_ms)
@@ -153,7 +159,7 @@ def _dead_letter(chunk: Chunk, offset: int, value: bytes, detail: str, now_ms: i
         partition=chunk.partition,
         offset=offset,
         part=0,
-        reason="bad-value",
+        reason=_REASON,
         detail=detail[:_DETAIL_CHARS_MAX],
         raw=value[:_RAW_BYTES_MAX],
         size=len(value),

@@ -54,7 +54,11 @@ def effective(written: Mapping[str, Any], rule: Rule, streams: Mapping[str, Stre
         "clear_for": format_duration(rule.clear_for_ms),
         "unknown_after": format_duration(rule.unknown_after_ms),
         "when": [
-            {**block, "levels": dict(zip(names, map(_number, one.thresholds), strict=True))}
+            {
+                **block,
+                "levels": dict(zip(names, map(_number, one.thresholds), strict=True)),
+                **({"targets": {name: _number(aim) for name, aim in one.targets.items()}} if rule.targets else {}),
+            }
             for block, one in zip(written.get("when", []), rule.when, strict=True)
         ],
     }

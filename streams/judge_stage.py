@@ -14,8 +14,9 @@ from typing import Any, Protocol
 
 from alerts.naming import NO_NAMES, English
 from alerts.records import alert_record, encode
-from detectors.judge import Judge, RuleJudge
+from detectors.judge import Judge
 from detectors.partial import Partial
+from detectors.rulejudge import RuleJudge
 from detectors.rules import Rule
 from detectors.standing import Standing, standing_of
 from detectors.transition import Key, Transition

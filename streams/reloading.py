@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -19,7 +20,10 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reload:
-    """What came of reading the rules: with `problems` the old ones stay. Names of rules, sorted."""
+    """What came of reading the rules: with `problems` the old ones stay. Names of rules, sorted.
+
+    `notes` say what else has changed and was not taken.
+    """
 
     time_ms: int
     rules: int  # in force now
@@ -27,6 +31,7 @@ class Reload:
     changed: Sequence[str] = ()  # their arithmetic: they begin anew
     removed: Sequence[str] = ()
     problems: Sequence[str] = ()
+    notes: Sequence[str] = ()
 
     @property
     def result(self) -> str:
@@ -43,6 +48,7 @@ class Reload:
             "changed": list(self.changed),
             "removed": list(self.removed),
             "problems": list(self.problems),
+            "notes": list(self.notes),
         }
 
 
@@ -62,35 +68,67 @@ class Ruled(Protocol):
 
 
 class Reloader:
-    """Reads the rules of `path` again, one time after the other. `now_ms` is wall time."""
+    """Reads the rules of `paths` again, one time after the other. `now_ms` is wall time.
 
-    def __init__(self, path: Path, ruled: Ruled, now_ms: Callable[[], int], site: Site = SHIPPED) -> None:
-        self._path = path
+    The table of places is not read again: `table` is looked at only to say that it has changed.
+    """
+
+    def __init__(
+        self,
+        paths: Sequence[Path],
+        ruled: Ruled,
+        now_ms: Callable[[], int],
+        site: Site = SHIPPED,
+        table: Path | None = None,
+    ) -> None:
+        self._paths = paths
         self._ruled = ruled
         self._now_ms = now_ms
         self._site = site
+        self._table = table
+        self._table_digest = _digest(table)
         self._lock = asyncio.Lock()
         self.last: Reload | None = None
 
     async def reload(self) -> Reload:
         """Read the files; take the rules if nothing is wrong with any, else say what is and change nothing."""
         async with self._lock:
-            found = await asyncio.to_thread(load, [self._path], self._site.streams, self._site.almanac)
+            found = await asyncio.to_thread(load, self._paths, self._site.streams, self._site.almanac)
+            notes = await asyncio.to_thread(self._notes)
             problems = [str(problem) for problem in found.problems]
             if not problems and not found.rules:
-                problems = [f"{self._path}: no rules"]
+                problems = [f"{', '.join(map(str, self._paths)) or 'rules'}: no rules"]
             problems = problems or list(self._ruled.objections(found.rules))
             old = self._ruled.rules
             new = old if problems else found.rules
             if not problems:
                 self._ruled.take_rules(new)
-            self.last = Reload(time_ms=self._now_ms(), rules=len(new), problems=problems, **difference(old, new))
+            self.last = Reload(
+                time_ms=self._now_ms(), rules=len(new), problems=problems, notes=notes, **difference(old, new)
+            )
         self._ruled.count_reload(self.last.result)
         if problems:
             _log.error("the rules were not taken, the old ones stay: %s", "; ".join(problems))
         else:
             _log.warning("%d rules are in force: %s", len(new), _told(self.last))
+        for note in notes:
+            _log.warning("%s", note)
         return self.last
+
+    def _notes(self) -> list[str]:
+        if _digest(self._table) == self._table_digest:
+            return []
+        return [
+            f"{self._table} has changed and was not taken: places are read at the start; restart the workers one by one"
+        ]
+
+
+def _digest(file: Path | None) -> bytes:
+    """Tell one content of a file from another; what cannot be read is empty."""
+    try:
+        return b"" if file is None else hashlib.blake2b(file.read_bytes()).digest()
+    except OSError:
+        return b""
 
 
 def difference(old: Sequence[Rule], new: Sequence[Rule]) -> dict[str, list[str]]:

@@ -106,7 +106,11 @@ def _test_problems(path: Path, data: Mapping[str, object], streams: Mapping[str,
     names = data.get("rules")
     for index, name in enumerate(names if isinstance(names, list) else []):
         if isinstance(name, str) and name.strip() and not (path.parent / name).exists():
-            yield Problem(("rules", index), f"there is no rule file {quoted(name)} here")
+            yield Problem(
+                ("rules", index),
+                f"there is no rule file {quoted(name)} here: names count from this file's folder, "
+                f"as in ../{Path(name).name}",
+            )
 
 
 def _claim_ids(

@@ -26,7 +26,10 @@ EVENTS_MAX = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
-    """A change of level that must (or must not) come. What is None or empty may be anything; times are inclusive."""
+    """A change of level that must (or must not) come. What is None or empty may be anything; times are inclusive.
+
+    `value` may be off by `tolerance`. `top` names what brings most in a field, the greatest first.
+    """
 
     rule: str
     key: Mapping[str, Scalar]
@@ -35,6 +38,10 @@ class Expectation:
     to_ms: int | None
     unwanted: bool
     place: Located
+    value: float | None = None
+    tolerance: float = 0.0
+    worst_step: str | None = None
+    top: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +148,10 @@ class _Reader:
             to_ms(end, self.first),
             unwanted,
             self._place(path, ""),
+            entry.get("value"),
+            entry.get("tolerance", 0.0),
+            entry.get("worst_step"),
+            {name: some if isinstance(some, list) else [some] for name, some in entry.get("top", {}).items()},
         )
 
     def _check_against(self, rule: Rule, path: tuple[str | int, ...], entry: Mapping[str, Any]) -> None:
@@ -149,6 +160,13 @@ class _Reader:
             if name not in fields:
                 hint = suggest(name, fields) if fields else "it watches all as one series"
                 self._refuse((*path, "key", name), f"rule {rule.id} is not judged by {quoted(name)}: {hint}")
+        for name in entry.get("top", {}):
+            if name not in rule.contributors:
+                there = f"there are {', '.join(rule.contributors)}" if rule.contributors else "there are none"
+                self._refuse((*path, "top", name), f"rule {rule.id} has no contributor {quoted(name)}: {there}")
+        clock = rule.measure.clock
+        if "worst_step" in entry and not (clock is not None and clock.name_worst):
+            self._refuse((*path, "worst_step"), f"rule {rule.id} does not name the worst step: name_worst: step")
         levels = ("green", *(level for level, _ in rule.levels))
         if "level" in entry and entry["level"] not in levels:
             there = ", ".join(levels)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -108,7 +109,7 @@ def run(
     for expectation in case.expected:
         rule = concerned[expectation.rule]
         own = [transition for transition in said if transition.rule == rule.id]
-        met = [transition for transition in own if _misses(expectation, rule, transition) == (False, False, 0)]
+        met = [transition for transition in own if _misses(expectation, rule, transition) == _NOTHING]
         if bool(met) == expectation.unwanted:
             got = met[0] if met else _nearest(expectation, rule, own)
             peak = _peak(expectation, rule, replay.judge.rules[rule.id].keys, watched[rule.id])
@@ -134,12 +135,44 @@ def off_ms(expectation: Expectation, time_ms: int) -> int:
     return 0
 
 
-def _misses(expectation: Expectation, rule: Rule, transition: Transition) -> tuple[bool, bool, int]:
-    """Say how far a change of level is from an expectation: in its key, its level, its time."""
+def wrong_in(expectation: Expectation, transition: Transition) -> list[str]:
+    """Name what of a change of level is not as expected, besides its key, its level and its time."""
+    wrong = []
+    if expectation.value is not None and not is_near(expectation, transition.value):
+        wrong.append("value")
+    if expectation.worst_step is not None and expectation.worst_step != transition.worst_step:
+        wrong.append("worst_step")
+    for name, wanted in expectation.top.items():
+        if top_of(transition, name)[: len(wanted)] != list(wanted):
+            wrong.append(f"top {name}")
+    return wrong
+
+
+def is_near(expectation: Expectation, value: float | None) -> bool:
+    """Say whether a value is the one expected: within the tolerance, and as people write numbers."""
+    wanted = expectation.value
+    return (
+        value is not None
+        and wanted is not None
+        and math.isclose(value, wanted, rel_tol=1e-9, abs_tol=expectation.tolerance)
+    )
+
+
+def top_of(transition: Transition, name: str) -> list[str]:
+    """List what brings most in a field, the greatest first."""
+    return [one.value for one in transition.top or () if one.field == name]
+
+
+_NOTHING = (False, False, 0, 0)
+
+
+def _misses(expectation: Expectation, rule: Rule, transition: Transition) -> tuple[bool, bool, int, int]:
+    """Say how far a change of level is from an expectation: in its key, its level, its time, and in what else."""
     return (
         not matches(expectation.key, rule, transition.key),
         expectation.level not in (None, transition.level),
         abs(off_ms(expectation, transition.time_ms)),
+        len(wrong_in(expectation, transition)),
     )
 
 

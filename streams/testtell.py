@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
@@ -11,8 +12,9 @@ from alerts.texts import number
 from detectors.durations import format_duration
 from detectors.places import printable
 from detectors.rules import Rule, Scalar
+from detectors.transition import Transition
 from streams.testcases import Case, Expectation
-from streams.testrun import Failure, Outcome, matches, off_ms
+from streams.testrun import Failure, Outcome, matches, off_ms, top_of, wrong_in
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -33,10 +35,26 @@ def expected(expectation: Expectation, zone: tzinfo) -> str:
     what = f"{'no change' if expectation.unwanted else 'a change'} of {expectation.rule}{_key(expectation.key)}"
     level = f" to {expectation.level}" if expectation.level else ""
     start, end = expectation.from_ms, expectation.to_ms
-    if start is None or end is None:
-        return what + level
-    when = f"at {_time(start, zone)}" if start == end else f"between {_time(start, zone)} and {_time(end, zone)}"
-    return f"{what}{level} {when}"
+    when = ""
+    if start is not None and end is not None:
+        when = f" at {_time(start, zone)}" if start == end else f" between {_time(start, zone)} and {_time(end, zone)}"
+    return f"{what}{level}{when}{_besides(expectation)}"
+
+
+def _besides(expectation: Expectation) -> str:
+    """Say what is expected of a change besides its level."""
+    said = []
+    if expectation.value is not None:
+        about = f" ± {number(expectation.tolerance)}" if expectation.tolerance else ""
+        said.append(f"value {number(expectation.value)}{about}")
+    if expectation.worst_step is not None:
+        said.append(f"worst step {printable(expectation.worst_step)}")
+    said += [f"top {name} {_listed(wanted)}" for name, wanted in expectation.top.items()]
+    return f", with {', '.join(said)}" if said else ""
+
+
+def _listed(values: Sequence[str]) -> str:
+    return " and ".join(printable(value) for value in values) or "nobody"
 
 
 def as_data(outcome: Outcome) -> dict[str, Any]:
@@ -70,6 +88,8 @@ def _failure_data(failure: Failure, outcome: Outcome) -> dict[str, Any]:
             "time": format_time(got.time_ms),
             "value": got.value,
             "threshold": got.threshold,
+            **({} if got.worst_step is None else {"worst_step": got.worst_step}),
+            **({} if got.top is None else {"top": [asdict(one) for one in got.top]}),
         },
         "peak": None
         if peak is None
@@ -99,7 +119,18 @@ def _got(failure: Failure, outcome: Outcome) -> str:
     off = off_ms(expectation, got.time_ms)
     if off:
         wrong.append(f"{format_duration(abs(off))} too {'early' if off < 0 else 'late'}")
+    wrong += [_other(what, expectation, got) for what in wrong_in(expectation, got)]
     return f"{said}: {', '.join(wrong)}"
+
+
+def _other(what: str, expectation: Expectation, got: Transition) -> str:
+    """Say what a change has in the place of what was expected."""
+    if what == "value":
+        return f"another value, {number(got.value)}"
+    if what == "worst_step":
+        return f"worst step {printable(got.worst_step or '') or 'unknown'}"
+    name = what.removeprefix("top ")
+    return f"{what} {_listed(top_of(got, name)[: max(len(expectation.top[name]), 1)])}"
 
 
 def _how_far(failure: Failure, rule: Rule, case: Case) -> str:
@@ -128,6 +159,8 @@ def _next(failure: Failure, outcome: Outcome) -> str:
     assert got is not None
     if not matches(expectation.key, rule, got.key):
         return f"no series of that key changed: compare `key` with {', '.join((*rule.at, *rule.by))} of the events"
+    if expectation.level in (None, got.level) and not off_ms(expectation, got.time_ms):
+        return f"if that is right, write it into the expectation; if not, change the events or the rule: {see}"
     if expectation.level in (None, got.level):
         return f'if that is right, write at: "{_time(got.time_ms, zone)}"; if not, change the events or the rule: {see}'
     if expectation.to_ms is None:

@@ -14,11 +14,11 @@ from fractions import Fraction
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from detectors.rules import Condition, Kind, Op, Rule
+from detectors.rules import Condition, FieldName, Kind, Op, Rule
 from tests import oracle_ahead, oracle_clocks, oracle_windows
 
 Event = Mapping[str, Any]
-THINGS = {"network": "element", "agents": "agent", **oracle_clocks.THINGS}
+THINGS = {"agents": "agent", **oracle_clocks.THINGS}
 
 
 def accepted(events: Sequence[Event], lateness: int) -> list[Event]:
@@ -46,6 +46,10 @@ def holds(condition: Condition, event: Event) -> bool:
     if value is None or isinstance(value, str | bool):
         return False
     limit = condition.values[0]
+    if isinstance(limit, FieldName):
+        limit = event.get(limit.field)
+        if limit is None:
+            return False
     return {Op.GE: value >= limit, Op.GT: value > limit, Op.LE: value <= limit, Op.LT: value < limit}[condition.op]
 
 
@@ -66,9 +70,9 @@ def keys_of(rule: Rule, event: Event) -> list[tuple[Any, ...]]:
 def latest_at(rule: Rule, key: tuple[Any, ...], events: Sequence[Event], t: int) -> float | None:
     """Give the value of one series of a `now` rule at boundary t."""
     kind, field = rule.measure.kind, rule.measure.field or ""
-    latest: dict[str, Event] = {}
+    latest: dict[Any, Event] = {}
     for event in sorted((e for e in events if e["time"] < t), key=lambda e: (e["time"], e["id"])):
-        latest[event[THINGS[rule.stream]]] = event
+        latest[event.get(THINGS[rule.stream]) or ("id", event["id"])] = event
     there = [e for e in latest.values() if key in keys_of(rule, e) and chosen(rule, e)]
     values = [e[field] for e in there if e.get(field) is not None]
     if kind is Kind.NOW_SHARE:
@@ -128,6 +132,8 @@ def thresholds_at(rule: Rule, t: int) -> list[float]:
             if span.holiday is not None and span.holiday != (day in rule.almanac.holidays):
                 continue
             if span.month_days and not any(day.day in range(first, last + 1) for first, last in span.month_days):
+                continue
+            if span.months and not any(day.month in range(first, last + 1) for first, last in span.months):
                 continue
             if span.dates and not any(first <= day <= last for first, last in span.dates):
                 continue

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Callable
+from datetime import date, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from detectors.erlang import service_level
 from detectors.rules import Kind, Rule
@@ -123,7 +125,8 @@ class Unusuals:
         self.next = up(begin, self.step)
         self.slots: dict[int, tuple[float, int]] = {}
         self.spread, self.spread_seen = (2.0, 10) if self.counts else (0.0, 0)
-        self.was = self.expected = 0.0
+        self.was = {False: 0.0, True: 0.0}  # on other days, and on holidays
+        self.expected = {False: 0.0, True: 0.0}
         self.held = 0
         self.refused: dict[int, tuple[int | None, bool, bool]] = {}
         self.shown: float | None = None
@@ -151,8 +154,13 @@ class Unusuals:
             deviation = (self.width * max(self.usual, 0.1)) ** 0.5 if self.counts else self.width
             far = abs(shown - self.usual) > 3 * deviation
             value = min(max(shown, self.usual - 3 * deviation), self.usual + 3 * deviation)
+        wall = self.wall(at)
+        if wall.date() in self.rule.almanac.holidays:
+            self.follow(value, feast=True)
+            return
         self.held = self.held + 1 if far else 0
-        week, slot = divmod((at + self.rule.measure.offset_ms) // HOUR, 168)
+        slot = self.slot_of(wall)
+        week = (wall.date() - date(1970, 1, 1)).days // 7
         side, (before, upward, learning) = shown > (self.usual or 0), self.refused.get(slot, (None, False, False))
         anew = far and not learning and (before, upward) == (week - 1, side)
         again = anew or (far and learning and before == week)
@@ -165,13 +173,25 @@ class Unusuals:
             sample = off * off / max(self.usual, 0.1) if self.counts else 1.2533141373155001 * abs(off)
             self.spread += (sample - self.spread) / (min(self.spread_seen, 299) + 1)
             self.spread_seen += 1
-            if self.counts and self.ready:
-                fade = max(0.0, 1 - self.step / DAY)
-                self.was, self.expected = fade * self.was + value, fade * self.expected + self.bare
+            self.follow(value, feast=False)
         mean, seen = self.slots.get(slot, (0.0, 0))
         seen = min(seen, 1) if anew else seen
         value = shown if again else value
         self.slots[slot] = mean + (value - mean) / (seen + 1), min(seen + 1, 31)
+
+    def follow(self, value: float, *, feast: bool) -> None:
+        if self.counts and self.ready:
+            fade = max(0.0, 1 - self.step / DAY)
+            self.was[feast] = fade * self.was[feast] + value
+            self.expected[feast] = fade * self.expected[feast] + self.bare
+
+    def wall(self, t: int) -> datetime:
+        zone = ZoneInfo(self.rule.almanac.zone)
+        return datetime.fromtimestamp(t // 1000, zone).replace(tzinfo=None) + timedelta(milliseconds=t % 1000)
+
+    def slot_of(self, wall: datetime) -> int:
+        day = 6 if wall.date() in self.rule.almanac.holidays else wall.weekday()  # a holiday is a Sunday
+        return (day + 4) % 7 * 24 + wall.hour  # the first day is a Thursday
 
     def pooled(self, slot: int) -> tuple[float | None, int]:
         same = [self.slots.get(hour, (0.0, 0)) for hour in range(slot % 24, 168, 24)]
@@ -184,16 +204,18 @@ class Unusuals:
         return (seen * mean + 1.0 * (total / weight)) / (seen + 1.0), seen
 
     def expect(self, t: int) -> None:
-        middle = t + self.rule.measure.offset_ms - HOUR // 2
-        before, part = middle // HOUR % 168, middle % HOUR / HOUR
-        left, left_seen = self.pooled(before)
-        right, right_seen = self.pooled((before + 1) % 168)
+        middle = self.wall(t) - timedelta(minutes=30)
+        part = ((middle.minute * 60 + middle.second) * 1000 + middle.microsecond // 1000) / HOUR
+        left, left_seen = self.pooled(self.slot_of(middle))
+        right, right_seen = self.pooled(self.slot_of(middle + timedelta(hours=1)))
         if left is None and right is None:
             self.bare = self.usual = None
             self.ready = False
             return
         self.bare = right if left is None else left if right is None else (1 - part) * left + part * right
-        busier = min(max((self.was + 20) / (self.expected + 20), 0.25), 4.0) if self.counts else 1.0
+        feast = self.wall(t).date() in self.rule.almanac.holidays
+        ratio = (self.was[feast] + 20) / (self.expected[feast] + 20)
+        busier = min(max(ratio, 0.25), 4.0) if self.counts else 1.0
         self.usual = self.bare * busier
         hour = left if part < 0.5 else right
         self.judged = self.usual

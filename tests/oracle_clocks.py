@@ -11,7 +11,7 @@ from detectors.calendars import Calendar
 from detectors.rules import Clock, Kind, Rule
 
 Event = Mapping[str, Any]
-THINGS = {"cases": "case", "shipments": "shipment", "claims": "claim"}
+THINGS = {"cases": "case", "shipments": "shipment", "claims": "claim", "plans": "plan", "network": "element"}
 
 
 def working(calendar: Calendar, a: int, b: int) -> int:
@@ -43,12 +43,25 @@ def beyond(clock: Clock, steps: Sequence[Event], t: int) -> int | None:
     return None if running is None else elapsed - math.ceil(Fraction(str(clock.at)) * limit)
 
 
+def before_moment(clock: Clock, events: Sequence[Event], t: int) -> int | None:
+    """Say by how many ms a thing is too near the moment that it named last; None if it names none, or no more."""
+    moment: int | None = None
+    for event in events:
+        named = event.get(clock.moment or "")
+        if event.get("step") in clock.ends:
+            moment = None
+        elif named is not None:
+            moment = max(round(named * 1000), event["time"])
+    return None if moment is None or (clock.ahead_ms and t >= moment) else t - (moment - clock.ahead_ms)
+
+
 def overdue_at(rule: Rule, events: Sequence[Event], t: int, counts: Callable[[Event], bool]) -> float:
     """Judge the things whose latest event `counts` in the series; `events` are those before t."""
     assert rule.measure.clock is not None
-    steps: dict[str, list[Event]] = {}
+    steps: dict[Any, list[Event]] = {}
     for event in sorted(events, key=lambda e: (e["time"], e["id"])):
-        steps.setdefault(event[THINGS[rule.stream]], []).append(event)
+        steps.setdefault(event.get(THINGS[rule.stream]) or ("id", event["id"]), []).append(event)
     here = [s for s in steps.values() if counts(s[-1])]
-    over = [ms for ms in (beyond(rule.measure.clock, s, t) for s in here) if ms is not None and ms >= 0]
+    late = beyond if rule.measure.clock.moment is None else before_moment
+    over = [ms for ms in (late(rule.measure.clock, s, t) for s in here) if ms is not None and ms >= 0]
     return len(over) if rule.measure.kind is Kind.OVERDUE_COUNT else max(over, default=0) / 1000

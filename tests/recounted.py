@@ -31,8 +31,8 @@ from streams.historyrows import Record, statements
 from streams.stage import Outgoing
 from streams.topics import ALERTS, HISTORY
 from tests.alerting import CHINA
+from tests.happenings import DAY_MS, RULES
 from tests.staging import chunk
-from tests.timelines import DAY_MS, RULES
 
 LogEntry = tuple[str, bytes]
 

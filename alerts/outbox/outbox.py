@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import random
+import sqlite3
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +16,7 @@ import msgspec
 
 from alerts.notifications import Delivery, Notification, Sender
 from alerts.outbox.channel import Channel, Refreshing
+from alerts.outbox.file import DeadLetter
 from alerts.outbox.item import DEAD, ChannelPolicy, Ended, Item, Outcome, Waiting
 from alerts.outbox.queue import ChannelQueue
 from alerts.outbox.writer import Writer
@@ -25,6 +27,10 @@ LOOK_ROUND_S = 5.0
 TIDY_S = 30.0
 
 _log = logging.getLogger(__name__)
+
+
+class OutboxError(OSError):
+    """The file of the outbox does not do. One line."""
 
 
 class OutboxMetrics(Protocol):
@@ -112,6 +118,20 @@ class Outbox:
     def broken(self) -> list[str]:
         """Name the channels whose receiver is taken to be down."""
         return [name for name, channel in self._channels.items() if channel.queue.is_open]
+
+    async def undelivered(self) -> list[DeadLetter]:
+        """Give what was given up in the last week, the oldest first. Raise OutboxError if the file cannot be read."""
+        try:
+            return await self._writer.dead_letters()
+        except (sqlite3.Error, OSError) as error:
+            raise OutboxError(f"the outbox cannot be read: {error}") from error
+
+    async def retry(self, keys: Sequence[str]) -> int:
+        """Try anew what was given up, by its keys; return how many there were. Raise OutboxError as `undelivered`."""
+        try:
+            return await self._writer.revive(keys)
+        except (sqlite3.Error, OSError) as error:
+            raise OutboxError(f"the outbox cannot be written: {error}") from error
 
     # Work.
 

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
-from alerts.outbox.file import KEPT_MS, OutboxFile
+from alerts.outbox.file import KEPT_MS, DeadLetter, OutboxFile
 from alerts.outbox.item import Ended, Item
 from alerts.outbox.pace import MINUTE_MS
 
@@ -129,6 +129,21 @@ class Writer:
             self._written_count += len(offered)
             self._keep_promises()
             return True
+
+    async def dead_letters(self) -> list[DeadLetter]:
+        """Give what was given up, the oldest first. Raise OSError or sqlite3.Error where the disk does not do."""
+        async with self._one_at_a_time:
+            file = await self._opened(self._ended)
+            return await self._in_thread(file.dead_letters)
+
+    async def revive(self, keys: Sequence[str]) -> int:
+        """Let what was given up be tried anew; return how much of it there was. Raises what `dead_letters` does."""
+        async with self._one_at_a_time:
+            file = await self._opened(self._ended)
+            revived = await self._in_thread(file.revive, keys, self._now_ms())
+        for item in revived:
+            self._recover(item)
+        return len(revived)
 
     async def tidy(self) -> None:
         """Open a file that was not there, take over what workers that are gone left behind, forget what is old."""

@@ -69,7 +69,7 @@ class Watch:
 
 def main(broker: str, rules: Path, events: int, trace: Path | None) -> int:
     """Run a worker on the topics of this broker."""
-    service = configured(None, broker=broker, rules=rules, web_port=0)
+    service = configured(None, broker=broker, rules=[rules], web_port=0)
     ensure(service.settings.broker, service.topics, replicas=service.settings.replicas)
     return run(service, lambda: None, Watch(service, events, trace).look())
 

@@ -122,7 +122,7 @@ def _service(bootstrap: str, clock: DemoClock, port: int, folder: Path) -> Servi
         **{name: field.get_default() for name, field in Settings.model_fields.items()}
         | {
             "broker": (bootstrap,),
-            "rules": SHIPPED_RULES / "telecom",  # the province is a mobile operator's
+            "rules": (SHIPPED_RULES / "telecom",),  # the province is a mobile operator's
             "stream_partitions": PARTITIONS,
             "judge_partitions": PARTITIONS,
             "web": Web(port=port),

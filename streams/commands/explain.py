@@ -34,14 +34,14 @@ def command(
     tocsin explain inc-4f1c2a9be071
     tocsin explain --rule complaint-surge region=长沙 category=network
     """
-    from streams.historyapi import EXPLAIN
+    from streams.api.history_table import STANDING
 
     if (rule is None) == (len(asked) != 1):
         raise click.UsageError("Name one ID, or say --rule and the key of a series.", context)
     if rule is None:
-        path = f"{EXPLAIN}/{quote(asked[0], safe='')}"
+        path = f"{STANDING.path}/{quote(asked[0], safe='')}"
     else:
-        path = f"{EXPLAIN}?{urlencode([('rule', rule), *(('key', each) for each in asked)])}"
+        path = f"{STANDING.path}?{urlencode([('rule', rule), *(('key', each) for each in asked)])}"
     status, told = ask(path)
     if "statements" not in told:
         click.echo(f"tocsin explain: {told.get('error', f'status {status}')}", err=True)

@@ -61,13 +61,13 @@ def _listing(name: str, text: str, line: Callable[[Mapping[str, Any], str], str]
 
 def _rows(ask: Ask, name: str, query: dict[str, str], limit: int) -> Any:
     """Give rows page by page."""
-    from streams.historyapi import HISTORY
+    from streams.api.route import V1
 
     context = click.get_current_context()
     left = limit
     while left > 0:
         asked = {**query, "limit": str(min(left, _PAGE_LEN))}
-        status, told = ask(f"{HISTORY}/{name}?{urlencode(asked)}")
+        status, told = ask(f"{V1}/history/{name}?{urlencode(asked)}")
         if name not in told:
             click.echo(f"tocsin history: {told.get('error', f'status {status}')}", err=True)
             context.exit(2)
@@ -126,14 +126,14 @@ _listing(
 @OUTPUT
 def show(*, incident: str, ask: Ask, lang: str | None, output: str) -> None:
     """Show all that is known of one incident: in words, as `tocsin explain` does, or as records (json)."""
-    from streams.historyapi import EXPLAIN, INCIDENTS
+    from streams.api.history_table import INCIDENTS, STANDING
 
     name = quote(incident, safe="")
-    told = ask(f"{INCIDENTS}/{name}")[1]
+    told = ask(f"{INCIDENTS.path}/{name}")[1]
     if output == "json":
         click.echo(json.dumps(told, ensure_ascii=False))
         return
-    for one in ask(f"{EXPLAIN}/{name}")[1]["statements"]:
+    for one in ask(f"{STANDING.path}/{name}")[1]["statements"]:
         click.echo(one[lang or spoken()])
 
 
@@ -141,7 +141,7 @@ def show(*, incident: str, ask: Ask, lang: str | None, output: str) -> None:
 @paged
 def rebuild(*, ask: Ask) -> None:
     """Make the history of this worker anew, from the log. Nothing else waits for it."""
-    from streams.historyapi import REBUILD
+    from streams.api.history_table import REBUILD
 
-    ask(REBUILD, {})
+    ask(REBUILD.path, {})
     click.echo("it is made anew; tocsin_history_lag_records says how far it is", err=True)

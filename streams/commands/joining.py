@@ -6,7 +6,7 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +20,12 @@ if TYPE_CHECKING:
 
 
 def configured(
-    path: Path | None, *, broker: str | None, rules: Path | None, web_port: int | None, topology: Path | None = None
+    path: Path | None,
+    *,
+    broker: str | None,
+    rules: Sequence[Path] = (),
+    web_port: int | None,
+    topology: Path | None = None,
 ) -> Service:
     """Read settings, with what the command line says over them, and join a service."""
     from streams.settings import SettingsError, bootstrap_of
@@ -32,8 +37,8 @@ def configured(
             given["broker"] = bootstrap_of(broker)
         except ValueError as error:
             raise SettingsError(f"--broker: {error}") from error
-    if rules is not None:
-        given["rules"] = rules
+    if rules:
+        given["rules"] = tuple(rules)
     if topology is not None:
         given["topology"] = topology
     settings = read_settings(path, given)
@@ -57,11 +62,11 @@ def joined(settings: Settings, *, clock: Callable[[], int], site: Site | None = 
         site = site or site_from(settings)
     except TopologyError as error:
         raise SettingsError(str(error)) from error
-    found = load([settings.rules], site.streams, site.almanac)
+    found = load(settings.rules, site.streams, site.almanac)
     if found.problems:
         raise SettingsError("\n".join(map(str, found.problems)))
     if not found.rules:
-        raise SettingsError(f"{settings.rules}: no rules")
+        raise SettingsError(f"{', '.join(map(str, settings.rules)) or 'rules'}: no rules")
     return Service(settings, found.rules, clock=clock, site=site)
 
 
@@ -70,12 +75,12 @@ def ending(context: click.Context, name: str) -> Iterator[None]:
     """Turn what the user can mend into one clear line and its exit code."""
     from aiokafka.errors import KafkaError
 
+    from streams.door import ExposedError
     from streams.hosting import DataLost
     from streams.report import ReportError
     from streams.settings import SettingsError
     from streams.snapshots import SnapshotError
     from streams.topics import BrokerUnreachable, TopicError
-    from streams.web import ExposedError
 
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.WARNING)
     try:

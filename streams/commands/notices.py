@@ -48,9 +48,9 @@ def list_(*, ask: Ask, every: bool, lang: Language | None, output: str) -> None:
 @OUTPUT
 def show(*, notice: str, ask: Ask, lang: Language | None, output: str) -> None:
     """Show one notice: its newest text, and every step that it took."""
-    from streams.historyapi import NOTICES
+    from streams.api.route import V1
 
-    told = ask(f"{NOTICES}/{quote(notice, safe='')}")[1]["notice"]
+    told = ask(f"{V1}/history/notices/{quote(notice, safe='')}")[1]["notice"]
     click.echo(json.dumps(told, ensure_ascii=False) if output == "json" else _whole(told, lang or spoken()))
 
 

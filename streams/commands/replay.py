@@ -236,6 +236,8 @@ class _Talk:
     def summary(self, history: History, replay: Replay, prefix: str = "") -> None:
         if self._quiet:
             return
+        from streams.faults import Reason
+
         took_s = max(time.perf_counter() - self._began_s, 1e-9)
         refused = sum(history.refused.values())
         total = replay.accepted + replay.late + replay.duplicates + refused
@@ -252,6 +254,9 @@ class _Talk:
         click.echo(f"{prefix}{'; '.join(parts)}", err=True)
         raised = ", ".join(f"{self._levels[level]:,} {level}" for level in _order(self._levels)) or "none"
         click.echo(f"{prefix}raised: {raised}", err=True)
+        if history.refused[Reason.UNKNOWN_STREAM]:
+            hint = "name the file after the stream (calls-march.jsonl), or give --stream NAME"
+            click.echo(f"{prefix}note: where events do not say their stream, {hint}", err=True)
 
 
 def _order(levels: Mapping[str, int]) -> list[str]:

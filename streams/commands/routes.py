@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,16 +46,20 @@ def test(
     from alerts.records import parse_time
     from alerts.routes import routes
     from alerts.routing import Routing
+    from alerts.senders.poster import Reach
+    from streams.calendarfeeds import CalendarFeeds
     from streams.peoplefile import read_crew
     from streams.settings import SettingsError
     from streams.settingsfile import read_settings
+    from streams.state import state_folder
 
     given = dict(part.partition("=")[::2] for part in about if "=" in part)
     try:
         if wrong := [part for part in about if "=" not in part]:
             raise SettingsError(f"{wrong[0]!r} is not NAME=VALUE")
-        settings = read_settings(path, {} if rules is None else {"rules": rules})
-        crew = read_crew(settings.people, settings.zone, settings.channels)
+        settings = read_settings(path, {} if rules is None else {"rules": (rules,)})
+        feeds = CalendarFeeds(state_folder(settings.state_dir), Reach(settings.calendars.private), lambda: 0)
+        crew = read_crew(settings.people, settings.zone, settings.channels, feeds)  # as workers here fetched them last
         level, receivers = _receivers(given, settings.rules)
         at_ms = time.time_ns() // 1_000_000 if at is None else parse_time(at)
     except ValueError as error:
@@ -71,7 +75,7 @@ def test(
         context.exit(1)
 
 
-def _receivers(given: dict[str, Any], rules: Path) -> tuple[str, tuple[str, ...]]:
+def _receivers(given: dict[str, Any], rules: Sequence[Path]) -> tuple[str, tuple[str, ...]]:
     """Take `level`, `rule` and `notify` out of what was given; what is left is the key."""
     from detectors.rules import LEVEL_CODE
     from streams.settings import SettingsError
@@ -90,11 +94,11 @@ def _receivers(given: dict[str, Any], rules: Path) -> tuple[str, tuple[str, ...]
     return level, known[name].notify.get(level, ("",))
 
 
-def _known(rules: Path) -> Mapping[str, Rule]:
+def _known(rules: Sequence[Path]) -> Mapping[str, Rule]:
     from streams.rulefile import load
     from streams.settings import SettingsError
 
-    loaded = load([rules])
+    loaded = load(rules)
     if loaded.problems:
         raise SettingsError("\n".join(map(str, loaded.problems)))
     return {rule.id: rule for rule in loaded.rules}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import quote
 
 import click
 
@@ -18,7 +19,7 @@ _RED = click.option("--including-red", is_flag=True, help="Red too; without it r
 
 @click.group()
 def command() -> None:
-    """List, try, add and end silences, over the page of a running worker."""
+    """List, show, try, add and end silences, over the page of a running worker."""
 
 
 @command.command("list")
@@ -38,12 +39,11 @@ def list_(*, ask: Ask, output: str) -> None:
 @paged
 @OUTPUT
 def show(*, silence: str, ask: Ask, output: str) -> None:
-    """Show one silence that holds or will. `tocsin explain ID` tells of those that are over, too."""
-    rows = [row for row in ask("/api/v1/silences")[1]["silences"] if row["id"] == silence]
-    if not rows:
-        click.echo(f"tocsin silences: no silence {silence} holds or will: see tocsin explain {silence}", err=True)
-        click.get_current_context().exit(1)
-    click.echo(json.dumps(rows[0], ensure_ascii=False) if output == "json" else _line(rows[0]))
+    """Show one silence, also one that is over."""
+    from streams.api.table import SILENCE
+
+    row = ask(SILENCE.path.replace("{silence}", quote(silence, safe="")))[1]
+    click.echo(json.dumps(row, ensure_ascii=False) if output == "json" else _line(row))
 
 
 @command.command()
@@ -58,7 +58,9 @@ def preview(*, match: Sequence[str], span_ms: int, including_red: bool, ask: Ask
     \b
     tocsin silences preview region=长沙 rule=complaint-surge
     """
-    told = ask("/api/v1/silences/preview", _body(match, span_ms, including_red, "preview"))[1]
+    from streams.api.table import PREVIEW
+
+    told = ask(PREVIEW.path, _body(match, span_ms, including_red, "preview"))[1]
     if "error" in told:
         click.echo(f"tocsin silences: {told['error']}", err=True)
         click.get_current_context().exit(2)
@@ -81,6 +83,8 @@ def add(
     *, match: Sequence[str], span_ms: int, including_red: bool, comment: str, by: str, ask: Ask, output: str
 ) -> None:
     r"""Keep quiet what matches: FIELD is rule, stream, level or a field of the key; one field twice is any of both.
+
+    `labels` takes matchers as amtool does: labels=level!=red, 'labels=key_region=~"长.*"'; several must all hold.
 
     \b
     tocsin silences add region=长沙 stream=network --for 2h --comment 割接 --by 王工

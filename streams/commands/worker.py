@@ -11,8 +11,9 @@ from streams.commands.joining import configured, ending
 
 @click.command()
 @click.option("--broker", help="Kafka: kafka://HOST:PORT[,HOST:PORT…].  [default: the settings', or localhost:9092]")
-@click.option("--rules", type=click.Path(exists=True, path_type=Path),
-              help="Rule file or folder.  [default: those shipped]")  # fmt: skip
+@click.option("--rules", type=click.Path(exists=True, path_type=Path), multiple=True,
+              help="Rule file or folder; may be given again.  [default: the settings', or rules/telecom and "
+              "rules/service.yaml as shipped]")  # fmt: skip
 @click.option("--settings", "path", type=click.Path(exists=True, dir_okay=False, path_type=Path),
               envvar="TOCSIN_SETTINGS", help="Settings file (YAML).")  # fmt: skip
 @click.option("--topology", type=click.Path(exists=True, dir_okay=False, path_type=Path),
@@ -23,7 +24,7 @@ from streams.commands.joining import configured, ending
 def command(
     context: click.Context,
     broker: str | None,
-    rules: Path | None,
+    rules: tuple[Path, ...],
     path: Path | None,
     web_port: int | None,
     topology: Path | None,
@@ -33,7 +34,7 @@ def command(
 
     \b
     tocsin worker --broker kafka://localhost:9092
-    tocsin worker --settings tocsin.yaml --rules rules/telecom --web-port 0
+    tocsin worker --settings tocsin.yaml --rules rules/freight --rules rules/service.yaml --web-port 0
     """
     from streams.topics import ensure
 

@@ -32,7 +32,7 @@ rules:
   - id: more-than-usual
     title: {en: More complaints than usual, zh: 投诉异常增多}
     stream: complaints
-    measure: {unusual: count, offset: "+08:00"}
+    measure: {unusual: count}
     window: 15m
     hop: 1m
     levels: {yellow: 3.5, orange: 5}

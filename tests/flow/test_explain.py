@@ -16,10 +16,10 @@ from alerts.windows import read_windows
 from streams.explain import UnknownId, explanation
 from streams.stage import Outgoing
 from tests.alerting import CHINA
+from tests.happenings import CELLS, CLAIMS, OUTAGE, PROVINCE, SURGE
 from tests.recounted import Day, explained, history_of, rows_of
 from tests.staging import chunk
 from tests.timeline import NOTIFY, crew
-from tests.timelines import CELLS, CLAIMS, OUTAGE, PROVINCE, SURGE
 
 Golden = Callable[[str, str], None]
 TITLE = {"en": "Users affected", "zh": "受影响用户"}

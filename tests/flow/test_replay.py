@@ -17,7 +17,7 @@ import pytest
 import yaml
 from click.testing import CliRunner, Result
 
-from detectors.rules import Condition, Kind, Op, Rule
+from detectors.rules import Condition, FieldName, Kind, Op, Rule
 from streams.commands.replay import command
 from tests import oracle
 from tests.unit.test_oracle import dense_event, dense_rule
@@ -28,7 +28,7 @@ BASE_MS = 1_772_355_600_000  # 2026-03-01T09:00:00Z
 def as_where(conditions: Sequence[Condition]) -> dict[str, Any]:
     told: dict[str, Any] = {}
     for condition in conditions:
-        values = list(condition.values)
+        values = [{"field": one.field} if isinstance(one, FieldName) else one for one in condition.values]
         told[condition.field] = (
             values
             if condition.op is Op.IN
@@ -276,6 +276,13 @@ def test_a_heartbeat_lets_time_pass(rules: Path, tmp_path: Path) -> None:
     result = run(path, "--rules", rules)
     assert levels(result) == [("red", "09:00:10"), ("green", "09:00:20")]
     assert "2 accepted; 1 late" in result.stderr
+
+
+def test_events_whose_stream_nobody_says_are_told_with_what_to_do(rules: Path, tmp_path: Path) -> None:
+    path = tmp_path / "march.jsonl"
+    path.write_text('{"id": "a", "time": "2026-03-01T09:00:00Z", "category": "other"}\n', encoding="utf-8")
+    assert "or give --stream NAME" in run(path, "--rules", rules).stderr
+    assert "--stream NAME" not in run(path, "--rules", rules, "--stream", "complaints").stderr
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,7 @@ def walked(rules: list[Rule], events: list[dict[str, Any]], lateness_ms: int, ra
 def test_what_was_learned_survives_crashes_and_partitions(kind: Kind) -> None:
     random = Random(f"stages {kind}")
     events = weeks_of_events(random, 250, 3 if kind is Kind.DROP else 1.6)
-    rules = [replace(rule_ahead(random, kind), id=f"r{number}") for number in range(3)]
+    rules = [replace(rule_ahead(random, kind), id=f"r{number}") for number in range(6)]
     expected = replayed(rules, events)
     assert expected
     pipe = walked(rules, events, LATENESS, random)

@@ -5,27 +5,35 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Callable
+from datetime import date, datetime, timedelta
 from random import Random
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
 
 from detectors.baseline import Baseline
+from detectors.hours import Almanac
 from detectors.rules import Kind, Measure, Rule
 
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
 STEP = 15 * MINUTE
 
 
-def baseline(kind: Kind = Kind.COUNT, *, low: bool = False, field: str | None = None) -> Baseline:
+UTC = Almanac("UTC")
+
+
+def baseline(
+    kind: Kind = Kind.COUNT, *, low: bool = False, field: str | None = None, almanac: Almanac = UTC
+) -> Baseline:
     measure = Measure(Kind.UNUSUAL, base=Measure(kind, field), low=low)
-    return Baseline(Rule("r", "calls", measure, (("yellow", 3.0),), {}, window_ms=STEP, hop_ms=STEP))
+    return Baseline(Rule("r", "calls", measure, (("yellow", 3.0),), {}, window_ms=STEP, hop_ms=STEP, almanac=almanac))
 
 
-def walk(watched: Baseline, days: float, value: Callable[[int], float]) -> dict[int, float]:
+def walk(watched: Baseline, days: float, value: Callable[[int], float], begin_ms: int = 0) -> dict[int, float]:
     """Show a single series its value at every step on, up to so many days; give how unusual each was."""
     told = {}
-    watched.begin(1, 0)
+    watched.begin(1, begin_ms)
     for time in range(watched.next_ms, int(days * DAY), STEP):
         now = np.array([value(time)])
         watched.learn(now, time)
@@ -63,6 +71,57 @@ def test_the_hours_and_weekdays_are_learned() -> None:
     assert walk(watched, 42.76, lambda time: 20.0 if time == night else day_and_night(time))[night] > 6
     later = walk(watched, 44.26, lambda time: 38.0 if time == saturday else day_and_night(time))
     assert later[saturday] > 4
+
+
+def day_of(time: int) -> date:
+    return date(1970, 1, 1) + timedelta(days=time // DAY)
+
+
+def test_a_holiday_is_judged_as_a_sunday_and_leaves_its_weekday_alone() -> None:
+    feast = 42 * DAY  # a Thursday
+    quiet = lambda time: day_and_night(time if time // DAY != 42 else time + 3 * DAY)  # noqa: E731  as on a Sunday
+    known = baseline(low=True, almanac=Almanac("UTC", frozenset([day_of(feast)])))
+    unknown = baseline(low=True)
+    during = {}
+    for watched in (known, unknown):
+        walk(watched, 42, day_and_night)
+        told = walk(watched, 43, quiet)
+        during[watched] = max(value for time, value in told.items() if not math.isnan(value))
+    assert during[known] < 1.0
+    assert during[unknown] > 3.0
+    # The Thursday after is as any other: nothing of the holiday was learned for it.
+    assert max(walk(known, 50, day_and_night).values()) < 1.0
+
+
+def test_the_next_holidays_are_judged_by_how_busy_the_last_were() -> None:
+    feasts = [day_of(day * DAY) for day in (42, 43, 44, 56)]
+    watched = baseline(almanac=Almanac("UTC", frozenset(feasts)))
+    busy = lambda time: day_and_night(time + (3 - time // DAY % 7) * DAY) * 2  # noqa: E731  twice a Sunday
+    walk(watched, 42, day_and_night)
+    first = walk(watched, 45, busy)
+    walk(watched, 56, day_and_night)
+    again = walk(watched, 57, busy)
+    assert max(again.values()) < max(first.values())
+    usual = watched.state(1)["recent"][0]
+    assert usual[0] == pytest.approx(usual[1], rel=0.1), "a busy holiday makes the day after it no busier"
+
+
+def test_a_door_that_opens_at_eight_opens_at_eight_in_summer_too() -> None:
+    """The clocks are put forward on 29 March 2026: by UTC the door opens an hour earlier from then on."""
+    start = 1_771_200_000_000  # Monday, 16 February 2026
+    zone = ZoneInfo("Europe/Berlin")
+
+    def door(time: int) -> float:
+        return 30.0 if 8 <= datetime.fromtimestamp(time / 1000, zone).hour < 18 else 1.0
+
+    change = datetime(2026, 3, 29, 12, tzinfo=zone).timestamp() * 1000
+    highest = {}
+    for name in ("Europe/Berlin", "UTC"):
+        watched = baseline(almanac=Almanac(name))
+        told = walk(watched, (start + 49 * DAY) / DAY, door, start)
+        highest[name] = max(value for time, value in told.items() if time > change)
+    assert highest["Europe/Berlin"] < 1.0
+    assert highest["UTC"] > 5.0
 
 
 def test_an_incident_is_not_learned() -> None:

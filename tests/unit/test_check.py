@@ -100,8 +100,8 @@ MEASURES = {
         matching=(Condition("outcome", Op.IN, ("abandoned",)), Condition("wait_s", Op.GT, (5.0,))),
     ),
     "stream: calls\nmeasure: {unusual: count}": Measure(Kind.UNUSUAL, base=Measure(Kind.COUNT)),
-    'stream: calls\nmeasure: {unusual: {mean: wait_s}, side: low, offset: "-03:30"}': Measure(
-        Kind.UNUSUAL, base=Measure(Kind.MEAN, "wait_s"), low=True, offset_ms=-12_600_000
+    "stream: calls\nmeasure: {unusual: {mean: wait_s}, side: low}": Measure(
+        Kind.UNUSUAL, base=Measure(Kind.MEAN, "wait_s"), low=True
     ),
     "stream: calls\nmeasure: {forecast: count, ahead: 15m}": Measure(
         Kind.FORECAST, base=Measure(Kind.COUNT), span_ms=900_000

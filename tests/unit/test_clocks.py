@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from detectors.calendars import ALWAYS, Calendar
-from detectors.judge import RuleJudge
 from detectors.partial import merge
+from detectors.rulejudge import RuleJudge
 from detectors.rules import Clock, Condition, Kind, Measure, Op, Rule
 from streams.fragments import join, split
 from tests import oracle

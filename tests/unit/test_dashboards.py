@@ -42,7 +42,7 @@ class TwoSeries:
 def test_the_list_of_metrics_is_what_the_service_has() -> None:
     metrics = Metrics(CollectorRegistry(), version="0")
     metrics.show_levels(TwoSeries(), series_max=1)
-    metrics.show_targets(lambda: [replace(SURGE, targets={"target": 1.0})])
+    metrics.show_targets(lambda: [replace(SURGE, targets={"target": 1.0})], lambda: 0)
     metrics.registry.register(HandlingCollector(Tally, list))
     names: dict[str, set[str]] = {}
     for family in metrics.registry.collect():

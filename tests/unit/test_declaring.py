@@ -56,7 +56,7 @@ MISTAKES = {
     "custom_streams: {lockers: {}}": '1:27: custom_streams.lockers: "fields" is missing',
     declared("fields: {a: string}, thing: b"): '1:56: custom_streams.lockers.thing: unknown field "b": there are a',
     declared("fields: {a: string}, thing: a"): "1:56: custom_streams.lockers.thing: every event names its thing: "
-    '"a" must be a required string, of any value',
+    '"a" must be a required string, of any value: write a: {required: true}',
     declared("fields: {outlet: string}, key: outlt"): '1:59: custom_streams.lockers.key: unknown field "outlt": did '
     'you mean "outlet"?',
     declared("feilds: {a: string}, fields: {a: string}"): '1:28: custom_streams.lockers.feilds: unknown key "feilds": '

@@ -127,6 +127,14 @@ def test_with_no_room_in_the_outbox_records_stay_in_the_log() -> None:
     assert stage.appetite(START_MS) == 0
 
 
+def test_what_is_no_entry_is_counted() -> None:
+    ear, counted = Ear(), []
+    desk = Desk([SURGE], CHINA, Routing(channels=("hook",)))
+    DeskStage(desk, ear.outlet, ear, counted.append).feed(chunk(b"%%", LOG[0], b"{}"), START_MS)
+    assert counted == ["bad-value"] * 2
+    assert len(ear.offered) == 1
+
+
 async def test_its_state_waits_for_the_outbox() -> None:
     ear = Ear()
     stage = ear.stage()

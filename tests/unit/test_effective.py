@@ -38,7 +38,9 @@ def test_every_default_is_written_out_and_every_part_of_a_limit_reckoned(tmp_pat
     measure: {mean: wait_s}
     targets: {limit: 90}
     levels: {yellow: 80%, red: 100%}
-    when: [{days: sat-sun, levels: {yellow: 100%, red: 110%}}]
+    when:
+      - {days: sat-sun, levels: {yellow: 100%, red: 110%}}
+      - {months: 7-9, targets: {limit: 100}}
 """)
     answer = CliRunner().invoke(command, ["--effective", str(path)])
     assert (
@@ -67,6 +69,10 @@ rules:
     when:
     - days: sat-sun
       levels: {{yellow: 90, red: 99}}
+      targets: {{limit: 90}}
+    - months: 7-9
+      targets: {{limit: 100}}
+      levels: {{yellow: 80, red: 100}}
     quiet: []
     summary: {{en: '{{key}}: {{value}} (limit {{limit}})', zh: '{{key}}：{{value}}（上限 {{limit}}）'}}
     notify: {{}}

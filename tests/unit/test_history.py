@@ -18,8 +18,8 @@ from streams.historyfile import LAYOUT, FilesTaken, HistoryFile, TooLong
 from streams.historyreads import PAGE_LEN_MAX, HistoryReads, Wanted, WrongQuestion, read_wanted
 from streams.historyrows import TOPICS, Record, statements
 from streams.topics import ALERTS, AUDIT, HISTORY, NOTICES
+from tests.happenings import CLAIMS, DAY_MS, OUTAGE, SURGE
 from tests.recounted import Day, LogEntry, history_of, rows_of, take
-from tests.timelines import CLAIMS, DAY_MS, OUTAGE, SURGE
 
 
 def eventful(regions: int = 3) -> Day:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -13,40 +13,21 @@ from aiohttp.test_utils import TestClient, TestServer
 from prometheus_client import CollectorRegistry
 
 from detectors.rules import Rule
+from streams.door import Door
 from streams.feed import Feed
 from streams.historian import HistoryAway
 from streams.historyapi import add_history
 from streams.historyfile import HistoryFile, TooLong
-from streams.historyreads import HistoryReads
 from streams.judge_stage import JudgeStage
 from streams.metrics import Metrics
 from streams.overview import Overview, Rates
 from streams.topics import PARTIALS
-from streams.web import Door, make_app
+from streams.web import make_app
 from tests.recounted import take
+from tests.shelf import Shelf
 from tests.staging import NOW_MS, Counts, rule
 from tests.unit.test_history import LOG
 from tests.wall import Ready, trouble
-
-T = TypeVar("T")
-
-
-@dataclass
-class Shelf:
-    """A history in our hands, which may be away."""
-
-    file: HistoryFile
-    behind: int | None = 0
-    error: Exception | None = None
-    rebuilds: int = 0
-
-    async def ask(self, question: Callable[[HistoryReads], T]) -> T:
-        if self.error is not None:
-            raise self.error
-        return question(HistoryReads(self.file))
-
-    def rebuild(self) -> None:
-        self.rebuilds += 1
 
 
 @dataclass
@@ -102,7 +83,7 @@ async def site(tmp_path: Path) -> AsyncIterator[Site]:
         ("/api/v1/explain/nothing", 404, "knows no alert"),
         ("/api/v1/history/incidents/nothing", 404, "no such incident"),
         ("/api/v1/history/notices/nothing", 404, "no such notice"),
-        ("/api/v1/explain", 400, 'name a "rule"'),
+        ("/api/v1/explain", 400, "missing required field `rule`"),
         ("/api/v1/explain?rule=surge&key=city%3Dx", 400, "has no"),
     ],
 )

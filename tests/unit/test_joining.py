@@ -12,14 +12,15 @@ import pytest
 from aiokafka.errors import KafkaConnectionError
 from click.testing import CliRunner
 
+from streams.beside import every
 from streams.commands.joining import configured, ending, joined
+from streams.door import ExposedError
 from streams.hosting import DataLost
 from streams.report import ReportError
 from streams.running import run
 from streams.settings import Settings, SettingsError, Web
 from streams.snapshots import SnapshotError
 from streams.topics import BrokerUnreachable, TopicError
-from streams.web import ExposedError
 
 RULE = """
 version: 1
@@ -76,7 +77,7 @@ def test_our_own_mistakes_are_not_hidden() -> None:
 
 
 def settings(rules: Path, **changed: object) -> Settings:
-    return Settings().model_copy(update={"rules": rules, "web": Web(port=0), "broker": ("127.0.0.1:1",), **changed})
+    return Settings().model_copy(update={"rules": (rules,), "web": Web(port=0), "broker": ("127.0.0.1:1",), **changed})
 
 
 @pytest.mark.parametrize(
@@ -98,13 +99,13 @@ def test_wrong_rules_are_told_before_anything_is_opened(tmp_path: Path, text: st
 
 def test_the_command_line_names_broker_rules_and_port(tmp_path: Path) -> None:
     (tmp_path / "rules.yaml").write_text(RULE, encoding="utf-8")
-    service = configured(None, broker="kafka://a:1,b:2", rules=tmp_path / "rules.yaml", web_port=0)
+    service = configured(None, broker="kafka://a:1,b:2", rules=[tmp_path / "rules.yaml"], web_port=0)
     assert service.settings.broker == ("a:1", "b:2")
     assert [rule.id for rule in service.rules] == ["surge"]
     assert service.settings.web.port == 0
-    assert service.streams == ("calls", "complaints", "network")
+    assert service.streams == ("calls", "complaints", "network", "plans")
     with pytest.raises(SettingsError, match=r'^--broker: "here" is not HOST:PORT$'):
-        configured(None, broker="here", rules=None, web_port=None)
+        configured(None, broker="here", web_port=None)
 
 
 def test_what_ends_the_host_is_raised_as_it_is(tmp_path: Path) -> None:
@@ -142,5 +143,5 @@ async def test_a_refresh_that_fails_ends_the_host(tmp_path: Path, monkeypatch: p
     async def act() -> None:
         raise ZeroDivisionError
 
-    await service._every(0, act)
+    await every(0, act, service.host.fail)
     assert [type(reason) for reason in failed] == [ZeroDivisionError]

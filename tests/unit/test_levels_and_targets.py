@@ -61,6 +61,13 @@ def test_targets_stand_beside_the_value(tmp_path: Path) -> None:
     }
 
 
+def test_targets_of_a_quarter_are_named_in_it_and_its_parts_of_a_limit_follow(tmp_path: Path) -> None:
+    spring = "when: [{months: 1-3, targets: {limit: 4}}]"
+    rule = f"measure: count, levels: {{yellow: 50%}}, targets: {{target: 7, limit: 100}}, {spring}"
+    told = records(tmp_path, rule, events(2))
+    assert (told[0]["threshold"], told[0]["summary"]["en"]) == (2.0, "all: 2 (target 7, limit 4)")
+
+
 def test_a_text_names_targets_as_numbers_and_as_shares(tmp_path: Path) -> None:
     summary = '{en: "{percent} of {target_percent}, {target}", zh: x}'
     rule = (

@@ -18,6 +18,8 @@ from alerts.incidents import IncidentState
 from alerts.notices import NoticeState
 from alerts.outbox.item import Outcome
 from alerts.outbox.outbox import OutboxMetrics
+from detectors.hours import Span
+from detectors.rules import Block
 from detectors.vocabulary import STREAMS
 from streams.faults import Reason
 from streams.metrics import INCIDENT_LEVELS, RESULTS, Metrics
@@ -28,6 +30,7 @@ AIMING = replace(SURGE, targets={"target": 23.0, "challenge": 20.0})
 
 CONTRACT = {
     "tocsin_events_total": {"stream", "result"},
+    "tocsin_calendar_fetches_total": {"result"},
     "tocsin_dead_letters_total": {"stream", "reason"},
     "tocsin_measure": {"rule", "series"},
     "tocsin_level": {"rule", "series"},
@@ -46,6 +49,7 @@ CONTRACT = {
     "tocsin_history_lag_records": set(),
     "tocsin_history_left_out_total": {"reason"},
     "tocsin_reloads_total": {"result"},
+    "tocsin_api_requests_total": {"code"},
     "tocsin_rules_waiting": set(),
     "tocsin_target": {"rule", "kind"},
     "tocsin_unknown_places_total": {"stream"},
@@ -82,7 +86,7 @@ def shown(rows: Sequence[Row], series_max: int = 10) -> tuple[CollectorRegistry,
 
 def test_names_and_labels_are_those_of_the_contract(metrics: Metrics) -> None:
     metrics.show_levels(Rows([("r", f"s{number}", 1.0, 2.0) for number in range(3)]), series_max=2)
-    metrics.show_targets(lambda: [AIMING])
+    metrics.show_targets(lambda: [AIMING], lambda: 0)
     samples = [
         sample
         for family in text_string_to_metric_families(generate_latest(metrics.registry).decode())
@@ -106,6 +110,13 @@ def test_every_child_is_there_at_zero_from_the_start(metrics: Metrics) -> None:
             assert value("tocsin_incidents", {"level": level, "state": state}) == 0
     assert value("tocsin_notifications_total", {"channel": "noc", "result": "expired"}) == 0
     assert value("tocsin_build_info", {"version": "1.2.3", "python": platform.python_version()}) == 1
+
+
+def test_an_entry_of_the_log_that_cannot_be_read_is_counted(metrics: Metrics) -> None:
+    shown = metrics.registry.get_sample_value
+    assert shown("tocsin_dead_letters_total", {"stream": "commands", "reason": "bad-value"}) == 0
+    metrics.count_bad_command("bad-value")
+    assert shown("tocsin_dead_letters_total", {"stream": "commands", "reason": "bad-value"}) == 1
 
 
 def test_a_refused_event_is_a_rejected_event(metrics: Metrics) -> None:
@@ -156,12 +167,20 @@ def test_what_is_no_longer_named_goes_back_to_zero(metrics: Metrics) -> None:
 
 def test_targets_are_those_of_the_rules_in_force(metrics: Metrics) -> None:
     rules = [SURGE, AIMING]
-    metrics.show_targets(lambda: rules)
+    metrics.show_targets(lambda: rules, lambda: 0)
     value = metrics.registry.get_sample_value
     assert value("tocsin_target", {"rule": SURGE.id, "kind": "target"}) == 23
     assert value("tocsin_target", {"rule": SURGE.id, "kind": "challenge"}) == 20
     rules.remove(AIMING)
     assert value("tocsin_target", {"rule": SURGE.id, "kind": "target"}) is None
+
+
+def test_targets_move_with_the_calendar(metrics: Metrics) -> None:
+    july = Block(Span(months=((7, 7),)), (1.0, 2.0, 3.0), {"target": 20.0, "challenge": 20.0})
+    times = iter([1_782_835_199_000, 1_782_835_200_000])  # the last second of June in Shanghai, and July
+    metrics.show_targets(lambda: [replace(AIMING, when=(july,))], lambda: next(times))
+    value = metrics.registry.get_sample_value
+    assert [value("tocsin_target", {"rule": SURGE.id, "kind": "target"}) for _ in range(2)] == [23, 20]
 
 
 def test_delay_lag_and_blind(metrics: Metrics) -> None:

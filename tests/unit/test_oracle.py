@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detectors.calendars import ALWAYS, Calendar
-from detectors.rules import Clock, Condition, Kind, Measure, Op, Rule
+from detectors.rules import Clock, Condition, FieldName, Kind, Measure, Op, Rule
 from tests import oracle
 from tests.builders import run
 
@@ -43,6 +43,7 @@ calls = st.fixed_dictionaries(
         "region": regions,
         "queue": st.sampled_from(["a", "b", None]),
         "wait_s": numbers,
+        "talk_s": numbers,
         "customer": st.sampled_from(["c1", "c2", "c3", "c4", None]),
     }
 ).map(without_none)
@@ -145,6 +146,8 @@ def rules(draw: st.DrawFn, id_: str = "r") -> Rule:
     if clock is None and draw(st.booleans()):
         number = draw(st.sampled_from([0.0, 2.0, 10.0]))
         where = (*where, Condition(numeric[stream], draw(st.sampled_from([Op.GE, Op.GT, Op.LE, Op.LT])), (number,)))
+    if stream == "calls" and draw(st.booleans()):
+        where = (*where, Condition("talk_s", draw(st.sampled_from([Op.GE, Op.LT])), (FieldName("wait_s"),)))
     if kind.is_now and draw(st.booleans()):
         where = (*where, Condition("state", Op.IN, ("down", "degraded")))
     below = draw(st.booleans())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from datetime import date, timedelta
 from random import Random
 from typing import Any
 
@@ -12,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detectors.checker import check_rules
+from detectors.hours import Almanac
 from detectors.rules import Condition, Kind, Measure, Op, Rule
 from tests import oracle
 from tests.builders import run
@@ -64,12 +66,11 @@ def rule_ahead(random: Random, kind: Kind, id_: str = "r") -> Rule:
     thresholds = [scale * step for step in (1, 2, 3)]
     matching = shares[stream] if base is Kind.SHARE else ()
     least = random.choice([0, 2]) if base in (Kind.MEAN, Kind.MAX, Kind.SHARE) else 0
-    offset = random.choice([0, 8 * HOUR, -210 * MINUTE])
     inner = Measure(base, field, matching)
     return Rule(
         id=id_,
         stream=stream,
-        measure=Measure(kind, base=inner, span_ms=span, low=random.random() < 0.3, offset_ms=offset),
+        measure=Measure(kind, base=inner, span_ms=span, low=random.random() < 0.3),
         levels=tuple(zip(("yellow", "orange", "red"), reversed(thresholds) if below else thresholds, strict=True)),
         title=TITLE,
         where=(Condition("state", Op.IN, ("down",)),) if base.is_now else (),
@@ -83,7 +84,15 @@ def rule_ahead(random: Random, kind: Kind, id_: str = "r") -> Rule:
         clear_for_ms=hop * random.choice([0, 0, 2]),
         unknown_after_ms=random.choice([0, 4 * HOUR, DAY]),
         min_events=least,
+        almanac=almanac(random),
     )
+
+
+def almanac(random: Random) -> Almanac:
+    """Choose a clock and some holidays."""
+    zone = random.choice(["UTC", "Asia/Shanghai", "America/St_Johns", "Asia/Kathmandu"])
+    days = [date(1970, 1, 1) + timedelta(days=day) for day in range(30)]
+    return Almanac(zone, frozenset(random.sample(days, random.choice([0, 2, 7]))))
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -114,7 +123,8 @@ def test_any_split_order_and_restart_give_the_same(seed: int, kind: Kind, cuts: 
 def test_a_rule_without_its_base_is_another_rule() -> None:
     rule = rule_ahead(Random(1), Kind.UNUSUAL)
     assert rule.sides[0].measure == rule.measure.base
-    assert rule.fingerprint != replace(rule, measure=replace(rule.measure, offset_ms=1)).fingerprint
+    assert rule.fingerprint != replace(rule, measure=replace(rule.measure, low=not rule.measure.low)).fingerprint
+    assert rule.fingerprint != replace(rule, almanac=Almanac("Asia/Tokyo")).fingerprint
 
 
 def centre(random: Random, number: int) -> list[dict[str, Any]]:

@@ -94,6 +94,12 @@ def test_the_figures_of_the_organisations_are_the_defaults(
 def test_the_third_quarter_has_its_own_target_and_challenge() -> None:
     (quarter,) = RULES["freight-complaint-rate"].when
     assert quarter.thresholds[:2] == (20, 23)
+    rule = RULES["freight-complaint-rate"]
+    july, october = 1_783_000_000_000, 1_791_000_000_000  # 2026-07-02, 2026-10-03
+    assert [rule.targets_at(july), rule.targets_at(october)] == [
+        {"target": 23, "challenge": 20},
+        {"target": 20.55, "challenge": 19},
+    ]
 
 
 def test_the_stage_that_overran_most_is_named_though_none_is_late() -> None:

@@ -12,13 +12,14 @@ from aiohttp.test_utils import TestClient, TestServer
 from prometheus_client import CollectorRegistry
 
 from detectors.rules import Rule
+from streams.door import Door
 from streams.feed import Feed
 from streams.metrics import Metrics
 from streams.orders import add_orders
 from streams.overview import Overview, Rates
 from streams.reloading import Reload, Reloader
 from streams.source_stage import Ways
-from streams.web import Door, make_app
+from streams.web import make_app
 from tests.staging import NOW_MS, Pipeline, call, heartbeat, rule
 
 RULES = """
@@ -49,10 +50,26 @@ class Worker:
         self.counted.append(result)
 
 
+async def test_a_table_of_places_that_changed_is_told_and_not_taken(tmp_path: Path) -> None:
+    path, table, worker = tmp_path / "rules.yaml", tmp_path / "places.csv", Worker([rule("gone")])
+    path.write_text(RULES % 9)
+    table.write_text("level,name,parent\n")
+    reloader = Reloader([path], worker, lambda: NOW_MS, table=table)
+    assert (await reloader.reload()).notes == []
+    table.write_text("level,name,parent\ncity,a,\n")
+    told = await reloader.reload()
+    assert (told.result, told.as_data()["notes"]) == (
+        "taken",
+        [f"{table} has changed and was not taken: places are read at the start; restart the workers one by one"],
+    )
+    table.unlink()
+    assert len((await reloader.reload()).notes) == 1
+
+
 async def test_right_rules_are_taken_and_what_is_new_is_named(tmp_path: Path) -> None:
     path, worker = tmp_path / "rules.yaml", Worker([rule("gone")])
     path.write_text(RULES % 9)
-    reloader = Reloader(path, worker, lambda: NOW_MS)
+    reloader = Reloader([path], worker, lambda: NOW_MS)
     first = await reloader.reload()
     assert (first.result, first.rules, first.added, first.removed) == ("taken", 2, ["one", "two"], ["gone"])
     path.write_text(RULES % 12)
@@ -75,7 +92,7 @@ async def test_of_anything_wrong_nothing_is_taken(tmp_path: Path, text: str, obj
     path, old = tmp_path / "rules.yaml", [rule("old")]
     path.write_text(text)
     worker = Worker(old, objection=[objection] if objection else [])
-    done = await Reloader(path, worker, lambda: NOW_MS).reload()
+    done = await Reloader([path], worker, lambda: NOW_MS).reload()
     assert (done.result, done.rules, worker.rules, worker.taken, worker.counted) == ("refused", 1, old, 0, ["refused"])
     assert (done.added, done.changed, done.removed) == ([], [], [])
     assert problem in " ".join(done.problems)
@@ -85,7 +102,7 @@ def test_a_folder_that_is_gone_is_a_problem_not_a_crash(tmp_path: Path) -> None:
     import asyncio
 
     worker = Worker([rule("old")])
-    done = asyncio.run(Reloader(tmp_path / "nowhere", worker, lambda: NOW_MS).reload())
+    done = asyncio.run(Reloader([tmp_path / "nowhere"], worker, lambda: NOW_MS).reload())
     assert (done.result, worker.taken) == ("refused", 0)
 
 
@@ -222,6 +239,9 @@ class Obeying(Worker):
         return {"rules": {}, "waiting": [], "last_reload": None}
 
     def reasons(self) -> list[str]:
+        return []
+
+    def warnings(self) -> list[str]:
         return []
 
 

@@ -31,7 +31,7 @@ UNSEEN = {
     "the same, with `below`": ["levels-out-of-order-below"],
     "how large a number with its unit is": ["duration-not-whole-ms", "duration-too-long", "duration-zero"],
     "names that are elsewhere": ["id-duplicate", "notify-level-not-in-rule", "summary-unknown-placeholder"],
-    "what belongs to which measure": ["min-events-not-here", "what-does-not-combine"],
+    "what belongs to which measure": ["min-events-not-here", "what-does-not-combine", "share-of-all"],
     "braces": ["summary-lone-brace"],
     "what JSON cannot say": ["where-not-finite", "yaml-lone-surrogate"],
     "how YAML writes it": ["yaml-duplicate-key", "yaml-key-not-text", "yaml-merge-of-a-text", "yaml-unknown-tag"],
@@ -103,6 +103,8 @@ CLOCKS = {
     "{overdue: longest, from: promised, until: closed, limit: until}": (
         "{overdue: longest, from: promised, until: closed, limit: never}"
     ),
+    "{overdue: count, to: until, ahead: 24h, until: closed}": "{overdue: count, to: class, ahead: 24h}",
+    "{overdue: count, to: until}": "{overdue: count, to: until, limit: 24h}",
     "{overdue: count, from: opened, until: closed, limit: 2d, name_worst: step}": (
         "{overdue: count, from: opened, until: closed, limit: 2d, name_worst: true}"
     ),

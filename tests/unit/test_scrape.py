@@ -46,7 +46,7 @@ class Series:
 def busy() -> Metrics:
     metrics = Metrics(CollectorRegistry(), version="1", channels=("noc",))
     metrics.show_levels(Series())
-    metrics.show_targets(lambda: [replace(SURGE, id="users-affected", targets={"target": 2_000.0})])
+    metrics.show_targets(lambda: [replace(SURGE, id="users-affected", targets={"target": 2_000.0})], lambda: 0)
     metrics.count_events("calls", "accepted", 10)
     metrics.count_refused("calls", Reason.NOT_JSON, 1)
     metrics.notified("noc", Outcome.DELIVERED)

@@ -57,6 +57,10 @@ def test_environment_over_file_and_command_line_over_both(write: Write, monkeypa
 
 def test_lists_and_mappings_come_from_the_environment_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TOCSIN_STREAMS", "calls, network")
+    monkeypatch.setenv("TOCSIN_RULES", "rules/freight")
+    assert read_settings(None, {}).rules == (Path("rules/freight"),), "one path will do"
+    monkeypatch.setenv("TOCSIN_RULES", "rules/freight, rules/service.yaml")
+    assert read_settings(None, {}).rules == (Path("rules/freight"), Path("rules/service.yaml"))
     monkeypatch.setenv("TOCSIN_EXPECT_EVERY", '{"network": "2m"}')
     monkeypatch.setenv("TOCSIN_CHANNELS__HOOK__TYPE", "webhook")
     monkeypatch.setenv("TOCSIN_CHANNELS__HOOK__URL", "https://hook.example")
@@ -73,9 +77,18 @@ MISTAKES = {
     "web: {port: -1}": "1:13: web.port: must be at least 0, not the number -1",
     "web: {port: http}": '1:13: web.port: must be a whole number, not the text "http"',
     "web: {port: 5.5}": "1:13: web.port: must be a whole number, not the number 5.5",
+    "web: {url: 'ftp://noc.example'}": "1:12: web.url: must be http:// or https:// with a host, and neither ? nor #, "
+    "as in https://noc.example",
+    "web: {url: 'https://noc.example/#x'}": "1:12: web.url: must be http:// or https:// with a host, and neither ? "
+    "nor #, as in https://noc.example",
+    "web: {url: 'https://an:secret@noc.example'}": "1:12: web.url: holds no user and password: it stands in every "
+    "message",
+    "web: {url: 'https://noc.example:99999'}": "1:12: web.url: is no address of a page, as in https://noc.example:8010",
+    "web: {url: 'https://noc.example/%s'}"
+    % ("x" * 200): "1:12: web.url: must be at most 200 printable ASCII characters, without spaces",
     "web: 8010": "1:6: web: must be a mapping, not the number 8010",
     "group: 7": "1:8: group: must be text, not the number 7",
-    "rules: 7": "1:8: rules: must be the path of a file, not the number 7",
+    "rules: 7": "1:8: rules: must be a list, not the number 7",
     "broker: [here]": '1:10: broker[0]: "here" is not HOST:PORT',
     "broker: ['kafka://a:1']": '1:10: broker[0]: "kafka://a:1" is not HOST:PORT',
     "broker: []": "1:9: broker: must name at least one broker, as HOST:PORT",
@@ -197,3 +210,8 @@ def test_a_secret(tmp_path: Path) -> None:
     path.write_bytes(b"hush\xff")
     with pytest.raises(SettingsError, match=r"secret: the secret is not UTF-8$"):
         secret_of(path)
+
+
+def test_the_address_of_the_page_is_kept_without_a_slash_at_its_end() -> None:
+    assert Web(url="https://noc.example:8443/").url == "https://noc.example:8443"
+    assert Web().url is None

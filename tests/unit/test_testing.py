@@ -33,7 +33,13 @@ rules:
     stream: network
     measure: {now: sum, field: users}
     levels: {yellow: 100}
+    contributors: [outlet]
     when: [{hours: "22:00-06:00", levels: {yellow: 10}}, {holiday: true, levels: {yellow: 1000}}]
+  - id: late
+    title: {en: Late, zh: 迟到}
+    stream: shipments
+    measure: {overdue: count, from: collected, until: signed, limit: 1h, name_worst: step}
+    levels: {red: 1}
 """
 SPAN = 'every: 5s, from: "2026-03-01T09:00:00+08:00", to: "2026-03-01T09:01:00+08:00"'
 BURST = f"complaints: {{{SPAN}, region: 长沙, category: network}}"
@@ -124,6 +130,11 @@ FAILURES = {
         "nothing: quiet-line stayed green; none of the events made a value of it",
         "compare the events with `stream`, `where`, `by` and `min_events`",
     ),
+    "another value": (
+        "expect: [{rule: surge, level: yellow, value: 12, tolerance: 1}]",
+        "(value 10, threshold 5): another value, 10",
+        "if that is right, write it into the expectation",
+    ),
     "unwanted": (
         "expect_none: [{rule: surge, level: yellow}]",
         "green → yellow (region 长沙) at 09:00:50",
@@ -163,6 +174,41 @@ def test_where_nothing_changed_it_says_how_far_the_value_came(
     assert held == (until == "09:00:40")
 
 
+DOWN = """events:
+  - network: {time: "2026-03-01T09:00:00+08:00", element: a, state: down, users: 80, outlet: o1}
+  - network: {time: "2026-03-01T09:00:01+08:00", element: b, state: down, users: 40, outlet: o2}
+  - network: {time: "2026-03-01T09:00:01+08:00", element: c, state: down, users: 0.5}
+"""
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ("value: 120.5, top: {outlet: o1}", ""),
+        ("value: 120, tolerance: 0.5, top: {outlet: [o1, o2]}", ""),
+        ("value: 120, tolerance: 0.4", "another value, 120.5"),
+        ("top: {outlet: o2}", "top outlet o1"),
+        ("top: {outlet: [o1, o2, o3]}", "top outlet o1 and o2"),
+    ],
+)
+def test_value_and_contributors_are_expected_too(more: str, said: str, tried: Callable[..., Result]) -> None:
+    answer = tried(f"{DOWN}expect: [{{rule: users, level: yellow, {more}}}]")
+    assert answer.exit_code == (1 if said else 0), answer.stdout
+    assert said in answer.stdout
+    # What was not to be is told only if it came just so.
+    assert tried(f"{DOWN}expect_none: [{{rule: users, {more}}}]").exit_code == (0 if said else 1)
+
+
+def test_the_step_to_blame_is_expected_too(tried: Callable[..., Result]) -> None:
+    text = """events:
+  - shipments: {time: "2026-03-01T09:00:00Z", shipment: s, step: collected, planned_s: 60, actual_s: 90}
+expect: [{rule: late, level: red, at: "10:00", worst_step: %s}]"""
+    assert tried(text % "collected").exit_code == 0
+    answer = tried(text % "sorted")
+    assert "with worst step sorted" in answer.stdout
+    assert "threshold 1): worst step collected" in answer.stdout
+
+
 def test_json_says_the_same_to_programs(tried: Callable[..., Result]) -> None:
     answer = tried(f'events:\n  - {BURST}\nexpect: [{{rule: surge, level: red, at: "09:00:50"}}]', "--output", "json")
     told = json.loads(answer.stdout)
@@ -191,6 +237,14 @@ MISTAKES = {
     "level": (
         "expect: [{rule: surge, level: orange}]",
         't.yaml:6:35: tests[0].expect[0].level: rule surge has no level "orange": there are green, yellow, red',
+    ),
+    "contributor": (
+        "expect: [{rule: surge, top: {outlet: o1}}]",
+        't.yaml:6:42: tests[0].expect[0].top.outlet: rule surge has no contributor "outlet": there are none',
+    ),
+    "worst step": (
+        "expect: [{rule: surge, worst_step: sorted}]",
+        "t.yaml:6:40: tests[0].expect[0].worst_step: rule surge does not name the worst step: name_worst: step",
     ),
     "shape": ("expect: [{level: red}]", 't.yaml:6:14: tests[0].expect[0]: "rule" is missing'),
 }

@@ -18,11 +18,18 @@ CONTRACT = {
     "claims": "*claim* *step*(opened|settled) region division kind channel asked paid premium days",
     "surveys": "*satisfied* region outlet score",
     "agents": "*agent* *state*(ready|talking|wrap|away|out) queue region score cost",
-    "plans": "*kind*(planned|outside) *starts* ends region title affects",
+    "plans": "*kind*(planned|outside) *starts* ends region title affects plan told",  # the last two: decision 0028
 }
-THINGS = {"network": "element", "cases": "case", "shipments": "shipment", "claims": "claim", "agents": "agent"}
+THINGS = {
+    "network": "element",
+    "cases": "case",
+    "shipments": "shipment",
+    "claims": "claim",
+    "agents": "agent",
+    "plans": "plan",
+}
 NUMBERS = {"users", "severity", "asked", "paid", "premium", "days", "score", "cost"}
-BOOLEANS = {"repeat", "major", "satisfied"}
+BOOLEANS = {"repeat", "major", "satisfied", "told"}
 TIMES = {"eta", "starts", "ends", "until"}
 
 

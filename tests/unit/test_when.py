@@ -39,6 +39,7 @@ def dense_blocks(random: Random, rule: Rule, start_ms: int) -> Rule:
             holiday=random.choice([None, None, True, False]),
             dates=random.choice([(), (), ((local.date(), local.date()),)]),
             month_days=random.choice([(), (), ((1, 1),), ((local.day, 31),)]),
+            months=random.choice([(), (), ((1, 2),), ((local.month, 12),)]),
         )
         factor = random.choice([0.4, 0.7, 1.5, 3])
         blocks.append(Block(span, tuple(threshold * factor for _, threshold in rule.levels)))
@@ -141,8 +142,17 @@ def test_a_night_belongs_to_the_day_on_which_it_begins() -> None:
     assert held == list(range(22, 30))
 
 
+def test_targets_are_those_of_the_first_block_that_holds() -> None:
+    summer = Block(Span(months=((7, 9),)), (30.0, 60.0), {"target": 23.0, "challenge": 20.0})
+    rule = standing(targets={"target": 20.55, "challenge": 19.0}, when=(summer,))
+    hours = {"2026-06-30 23:59": 20.55, "2026-07-01 00:00": 23, "2026-09-30 23:59": 23, "2026-10-01 00:00": 20.55}
+    assert {text: rule.targets_at(ms(text, "Asia/Shanghai"))["target"] for text in hours} == hours
+    assert rule.targets_at(ms("2026-08-01 00:00", "Asia/Shanghai"))["challenge"] == 20
+
+
 def test_only_the_arithmetic_is_in_the_fingerprint() -> None:
     rule = standing(when=(NIGHT,))
+    assert rule.fingerprint == replace(rule, when=(replace(NIGHT, targets={"target": 1.0}),)).fingerprint
     assert rule.fingerprint != standing().fingerprint
     assert rule.fingerprint == replace(rule, quiet=(Span(days=(6,)),), targets={"target": 1.0}).fingerprint
     # Next year's holidays do not make every rule begin anew.

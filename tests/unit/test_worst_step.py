@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from alerts.records import alert_record, decode, encode
-from detectors.judge import RuleJudge
+from detectors.rulejudge import RuleJudge
 from detectors.rules import Clock, Kind, Measure, Rule
 from detectors.transition import Transition
 from streams.rulefile import load
