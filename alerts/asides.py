@@ -26,6 +26,7 @@ _SAID: Mapping[Language, str] = {
     "en": "{what} · {begins} to {ends}{red}{by}{count}",
     "zh": "{what} · {begins} 至 {ends}{red}{by}{count}",
 }
+_BEFORE: Mapping[Language, str] = {"en": "before now", "zh": "此前"}
 _OPEN: Mapping[Language, str] = {"en": "its end", "zh": "另行通知"}
 _RED: Mapping[Language, Mapping[bool, str]] = {
     "en": {False: " · red is told all the same", True: " · red too"},
@@ -153,7 +154,7 @@ class Asides:
         until = _OPEN[language] if ends is None else moment(ends, self._zone, timespec="minutes")
         return _SAID[language].format(
             what=_meant(lull, language),
-            begins=moment(begins, self._zone, timespec="minutes"),
+            begins=moment(begins, self._zone, timespec="minutes") if begins else _BEFORE[language],
             ends=until,
             red=_RED[language][lull.including_red],
             by=_BY[language].format(by=lull.by) if lull.by else "",

@@ -159,7 +159,7 @@ class Desk:
 
     def windows(self, now_ms: int) -> list[Window]:
         """List the maintenance windows that hold, those of plans among them."""
-        return self._hush.maintenance.active(now_ms)
+        return [window for _, window in self._hush.maintenance.active(now_ms)]
 
     @property
     def silences(self) -> SilenceBook:

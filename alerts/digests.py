@@ -64,7 +64,7 @@ def counted(notifications: Sequence[Notification], language: Language) -> str:
     """
     of_level = Counter(each.record.level for each in notifications if each.reason not in OF_WINDOWS)
     levels = " · ".join(f"{LEVEL_WORDS[each][language]} {of_level[each]}" for each in _WORST_FIRST if of_level[each])
-    return _COUNTED[language].format(count=len(notifications), levels=levels)
+    return _COUNTED[language].format(count=len(notifications), levels=levels or "🔕")
 
 
 def digest(notifications: Sequence[Notification], zone: tzinfo, language: Language, bytes_max: int) -> str:

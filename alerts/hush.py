@@ -87,20 +87,19 @@ class Hush:
         self._told.load(data.get("lulls", []))  # states of before windows were told of have none
 
     def _lulls(self, now_ms: int) -> Iterable[Lull]:
-        for id_, window in self.maintenance.all():
-            if window.is_active(now_ms):
-                begins_ms, ends_ms = window.span_at(now_ms)
-                yield Lull(
-                    id=id_,
-                    kind="maintenance",
-                    name=clean(window.name),
-                    reason=window.reason,
-                    matchers=window.matchers,
-                    begins_ms=begins_ms,
-                    ends_ms=ends_ms,
-                    by=clean(window.author),
-                    including_red=window.including_red,
-                )
+        for id_, window in self.maintenance.active(now_ms):
+            begins_ms, ends_ms = window.span_at(now_ms)
+            yield Lull(
+                id=id_,
+                kind="maintenance",
+                name=clean(window.name),
+                reason=window.reason,
+                matchers=window.matchers,
+                begins_ms=begins_ms,
+                ends_ms=ends_ms,
+                by=clean(window.author),
+                including_red=window.including_red,
+            )
         for silence in self.silences.active(now_ms):
             yield Lull(
                 id=f"silence {silence.id}",

@@ -45,23 +45,19 @@ class Maintenance:
         self._listed = tuple(windows)
         self._plans = plans
 
-    def all(self) -> list[tuple[str, Window]]:
-        """List them by what tells them apart: the name of one in the settings, the id of a plan."""
-        listed = [(f"window {each.name}", each) for each in self._listed]
-        return [*listed, *((f"plan {id_}", each) for id_, each in self._plans.windows())]
-
-    def active(self, now_ms: int) -> list[Window]:
-        """List the windows that hold."""
-        return [each for _, each in self.all() if each.is_active(now_ms)]
+    def active(self, now_ms: int) -> list[tuple[str, Window]]:
+        """List the windows that hold, by what tells them apart: the name of one in the settings, the id of a plan."""
+        listed = [(f"window {each.name}", each) for each in self._listed if each.is_active(now_ms)]
+        return [*listed, *((f"plan {id_}", each) for id_, each in self._plans.active(now_ms))]
 
     def standing(self, now_ms: int) -> Iterable[str]:
         """Name the windows that hold."""
-        return (each.reason for each in self.active(now_ms))
+        return (each.reason for _, each in self.active(now_ms))
 
     def mutes(self, record: AlertRecord, level: str, now_ms: int) -> Iterable[str]:
         """Name the windows that keep an alert quiet."""
         stream = self._scopes.of(record.rule, record.key).stream
-        for each in self.active(now_ms):
+        for _, each in self.active(now_ms):
             if (level != "red" or each.including_red) and each.matchers.match(record, level, stream):
                 yield each.reason
 

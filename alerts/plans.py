@@ -22,6 +22,7 @@ OPEN_MS = 86_400_000
 """An outside event that does not say when it ends counts for a day (ours)."""
 
 AROUND_LEN_MAX = 3
+NEVER_MS = 1 << 62
 _TEXTS = ("region", "title", "affects")
 
 
@@ -105,6 +106,8 @@ class PlanBook:
     def __init__(self) -> None:
         self._plans: dict[str, Plan] = {}
         self._windows: dict[str, Window] = {}
+        self._active: list[tuple[str, Window]] = []  # those that hold from `_from_ms` up to, not including, `_to_ms`
+        self._from_ms = self._to_ms = 0
 
     def take(self, plan: Plan, now_ms: int) -> None:
         """Take up what a plan says by now; an older telling of it says nothing. Raise PlanError if there are too many.
@@ -124,12 +127,23 @@ class PlanBook:
         )
         for each in over:
             self._windows.pop(each.id, None)
+        self._to_ms = self._from_ms
         for each in over[: max(len(over) - OVER_LEN_MAX, 0)]:
             del self._plans[each.id]
 
     def windows(self) -> Iterable[tuple[str, Window]]:
         """Give the maintenance windows, by the id of their plan."""
         return self._windows.items()
+
+    def active(self, now_ms: int) -> list[tuple[str, Window]]:
+        """Give those that hold. It looks through all of them only where one begins or ends: it is asked often."""
+        if not self._from_ms <= now_ms < self._to_ms:
+            spans = [(each.starts_ms or 0, each.ends_ms or 0) for each in self._windows.values()]
+            moments = {moment for span in spans for moment in span}
+            self._from_ms = max((moment for moment in moments if moment <= now_ms), default=0)
+            self._to_ms = min((moment for moment in moments if moment > now_ms), default=NEVER_MS)
+            self._active = [(id_, each) for id_, each in self._windows.items() if each.is_active(now_ms)]
+        return self._active
 
     def around(self, places: Sequence[str], first_ms: int, last_ms: int) -> tuple[tuple[str, str], ...]:
         """Say what goes on at a place, or around it, in a span of time: (kind, name), the newest to begin first.
@@ -155,10 +169,12 @@ class PlanBook:
         except msgspec.ValidationError as error:
             raise ValueError(f"not a book of plans: {error}") from error
         self._plans, self._windows = {}, {}
+        self._to_ms = self._from_ms
         for plan in plans:
             self._put(plan)
 
     def _put(self, plan: Plan) -> None:
+        self._to_ms = self._from_ms
         self._plans[plan.id] = plan
         self._windows.pop(plan.id, None)
         window = plan.window()

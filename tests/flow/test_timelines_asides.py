@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from alerts.digests import page
+from alerts.digests import digest, page
 from alerts.duty import Person
 from alerts.notifications import ASIDES, Reason, one_line
 from alerts.outbox.item import Item
@@ -193,6 +193,22 @@ region=长沙 · 2026-03-02 18:00 +08:00 至 2026-03-02 20:00 +08:00 · 红色�
 region=长沙 · 2026-03-02 18:00 +08:00 to 2026-03-02 20:00 +08:00 · red is told all the same · by 王工 \
 · hides 1 incidents now""",
 }
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_window_that_only_says_when_it_ends_and_many_asides_at_once_are_read_as_well(language: Language) -> None:
+    (window,) = read_windows([{"name": "割接", "match": {"region": "长沙"}, "ends": "2026-03-02T12:00:00Z"}], CHINA)
+    day = Timeline(site=Site(windows=(window,)))
+    day.at("09:59", silence("s1", "12:00", region="长沙"))
+    asides = [each.notification for each in day.asides]
+    assert len(asides) == 2
+    before = {
+        "en": "region=长沙 · before now to 2026-03-02 20:00 +08:00",
+        "zh": "region=长沙 · 此前 至 2026-03-02 20:00",
+    }
+    text = digest(asides, CHINA, language, 2_048)
+    assert before[language] in text
+    assert text.splitlines()[0] in {"2 changes: 🔕", "共 2 条变化：🔕"}
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -17,7 +17,7 @@ from streams.calendarfeeds import CalendarFeeds
 from tests.sink import Answer, endless, hang, reset, sink, status
 
 NOW_MS = parse_time("2026-03-02T04:00:00Z")
-NEAR = Reach(private=True, connect_timeout_s=0.5, total_timeout_s=0.5)
+NEAR = Reach(private=True, connect_timeout_s=3.0, total_timeout_s=3.0)
 
 
 def duty(name: str) -> str:

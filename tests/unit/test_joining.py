@@ -9,18 +9,24 @@ from pathlib import Path
 
 import click
 import pytest
+from aiohttp import web
 from aiokafka.errors import KafkaConnectionError
 from click.testing import CliRunner
 
+from alerts.records import parse_time
 from streams.beside import every
 from streams.commands.joining import configured, ending, joined
 from streams.door import ExposedError
 from streams.hosting import DataLost
 from streams.report import ReportError
 from streams.running import run
-from streams.settings import Settings, SettingsError, Web
+from streams.settings import Calendars, Settings, SettingsError, Web
 from streams.snapshots import SnapshotError
 from streams.topics import BrokerUnreachable, TopicError
+from tests.sink import sink
+
+DUTY = Path(__file__).parents[1] / "data" / "duty.ics"
+ON_DUTY = ("2026-03-02T00:00:00Z", "an")
 
 RULE = """
 version: 1
@@ -145,3 +151,42 @@ async def test_a_refresh_that_fails_ends_the_host(tmp_path: Path, monkeypatch: p
 
     await every(0, act, service.host.fail)
     assert [type(reason) for reason in failed] == [ZeroDivisionError]
+
+
+async def test_what_is_done_at_once_is_done_before_the_first_wait() -> None:
+    done: list[str] = []
+
+    async def act() -> None:
+        done.append("done")
+        raise ZeroDivisionError
+
+    await every(3_600, act, lambda reason: done.append(type(reason).__name__), at_once=True)
+    assert done == ["done", "ZeroDivisionError"]
+
+
+async def test_the_service_answers_by_the_calendars_it_fetched(tmp_path: Path) -> None:
+    async def answer(_request: web.Request) -> web.StreamResponse:
+        return web.Response(text=DUTY.read_text(encoding="utf-8"))
+
+    (tmp_path / "rules.yaml").write_text(RULE, encoding="utf-8")
+    async with sink(answer) as server:
+        people = f"version: 1\nroles:\n  duty: {{calendar: '{server.url}'}}\npeople: {{an: {{}}}}\n"
+        (tmp_path / "people.yaml").write_text(people, encoding="utf-8")
+        chosen = settings(tmp_path / "rules.yaml").model_copy(
+            update={
+                "people": tmp_path / "people.yaml",
+                "calendars": Calendars(private=True),
+                "state_dir": tmp_path / "state",
+            }
+        )
+        service = joined(chosen, clock=lambda: 0)
+        at_ms = parse_time(ON_DUTY[0])
+        roster = service._crew.roster
+        assert roster.on("duty", {}, at_ms) == ()
+        await service._feeds.refresh()
+        assert roster.on("duty", {}, at_ms) == (ON_DUTY[1],)
+    again = joined(chosen, clock=lambda: 0)
+    assert again._crew.roster.on("duty", {}, at_ms) == (ON_DUTY[1],), "the copy outlives the worker"
+    await again._feeds.refresh()
+    assert again.reasons() == service.reasons(), "it blocks nothing"
+    assert len(again.warnings()) == 1

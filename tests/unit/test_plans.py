@@ -6,6 +6,8 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from alerts.commands import Command, Verb, decode_command
@@ -131,6 +133,28 @@ def test_plans_are_bounded_and_those_that_are_over_go_first() -> None:
     assert len(book.dump()) <= OVER_LEN_MAX + 1
 
 
+@given(
+    st.lists(st.tuples(st.sampled_from("abcd"), st.integers(0, 9), st.integers(0, 9)), max_size=12),
+    st.lists(st.integers(0, 10), min_size=1, max_size=30),
+)
+def test_what_holds_is_what_looking_at_each_would_say(told: list[tuple[str, int, int]], asked: list[int]) -> None:
+    book = PlanBook()
+    for number, (id_, starts, ends) in enumerate(told):
+        book.take(replace(WORK, id=id_, told_ms=number, starts_ms=starts, ends_ms=ends), 0)
+        now_ms = asked[number % len(asked)]
+        assert book.active(now_ms) == [(name, each) for name, each in book.windows() if each.is_active(now_ms)]
+    for now_ms in asked:
+        assert book.active(now_ms) == [(name, each) for name, each in book.windows() if each.is_active(now_ms)]
+
+
+def test_as_long_as_none_begins_or_ends_it_looks_at_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    book = PlanBook()
+    book.take(WORK, NOW_MS)
+    assert book.active(WORK.starts_ms) == list(book.windows())
+    monkeypatch.setattr("alerts.windows.Window.is_active", None)
+    assert book.active(WORK.starts_ms + HOUR_MS - 1) == list(book.windows())
+
+
 def test_a_book_is_taken_up_as_it_was() -> None:
     book, other = PlanBook(), PlanBook()
     book.take(WORK, NOW_MS)
@@ -138,8 +162,9 @@ def test_a_book_is_taken_up_as_it_was() -> None:
     other.load(book.dump())
     assert other.dump() == book.dump()
     assert list(other.windows()) == list(book.windows())
+    assert other.active(WORK.starts_ms) == list(book.windows())
     other.load({})
-    assert other.dump() == [], "as states before plans said it"
+    assert (other.dump(), other.active(WORK.starts_ms)) == ([], []), "as states before plans said it"
     with pytest.raises(ValueError, match="not a book of plans"):
         other.load(["p1"])
 
