@@ -62,9 +62,10 @@ up: ## Start the whole stack in containers (docker compose)
 	@docker compose up $(ARGS)
 
 .PHONY: schema
-schema: venv ## Write the JSON Schemas by which editors complete rule files
+schema: venv ## Write the JSON Schemas by which editors complete rule files, and the OpenAPI document
 	@$(BIN)/tocsin schema rules > rules/schema.json
 	@$(BIN)/tocsin schema tests > rules/tests.schema.json
+	@$(BIN)/tocsin schema api > docs/openapi.json
 
 .PHONY: lock
 lock: venv ## Resolve pyproject.toml anew into requirements.lock, and the peers of the benchmark into theirs

@@ -13,6 +13,7 @@ from alerts.book import IncidentBook
 from alerts.duty import Roster
 from alerts.escalation import EscalationBook
 from alerts.incidents import Incident, What
+from alerts.journal import HeldBack
 from alerts.ladders import PREFIX, Ladder
 from alerts.notifications import Notification, Reason
 from alerts.paging import PageBook
@@ -113,7 +114,7 @@ class Callout:
 
     def beat(self, now_ms: int) -> list[Notification]:
         """Ring what is due by now, and tell those what was held back who may be told again."""
-        rings = self.escalations.beat(now_ms)
+        rings = self.escalations.beat(now_ms, self._is_muted)
         told = self.rung(rings, now_ms)
         digests = self.pages.digests(now_ms)  # after the rings: what is told now is held back no longer
         self.steps += len(rings) + len(digests)
@@ -126,6 +127,10 @@ class Callout:
                 others = tuple(each.record for each in firing[1:])
                 told += self._notifications(firing[0], Reason.DIGEST, person, telling, others)
         return told
+
+    def _is_muted(self, incident: str) -> bool:
+        known = self._incidents.get(incident)
+        return known is not None and bool(known.telling.muted)
 
     def rung(self, rings: Iterable[Ring], now_ms: int, level: str = "") -> list[Notification]:
         """Tell those whom rings are for, and write down what became of the incident.
@@ -147,10 +152,19 @@ class Callout:
                 )
             incident = self._incidents.get(ring.incident)
             assert incident is not None
+            at_level = level or incident.level
             for person in ring.people or (ring.role,):
-                if ring.people and not self.pages.admit(person, incident.id, level or incident.level, now_ms):
-                    continue
                 telling = _telling(incident.id, person, ring.started_ms, ring.step)
+                if ring.people and not self.pages.admit(person, incident.id, at_level, now_ms):
+                    held = HeldBack(
+                        incident=incident.id,
+                        person=person,
+                        level=at_level,
+                        reason=ring.reason.value,
+                        telling=telling,
+                    )
+                    self._incidents.journal.held(held)
+                    continue
                 told += self._notifications(incident, ring.reason, person, telling, level=level)
         return told
 

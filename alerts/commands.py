@@ -27,6 +27,7 @@ class Verb(StrEnum):
     """What is asked. The set is closed: the audit and the API go by it."""
 
     ALERT = "alert"  # the judges: a change of level
+    PLAN = "plan"  # an event of `plans`: `on` is its id
     ACK = "ack"
     UNACK = "unack"
     TAKEOVER = "takeover"

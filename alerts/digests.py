@@ -9,7 +9,7 @@ from functools import cache
 from hashlib import blake2b
 
 from alerts.messages import Message, Said, Templates, read_lines, write
-from alerts.notifications import Notification, one_line
+from alerts.notifications import ASIDES, OF_WINDOWS, Notification, one_line
 from alerts.texts import LEVEL_WORDS, Language
 
 RED_LINE_BYTES_MAX = 200
@@ -62,7 +62,7 @@ def counted(notifications: Sequence[Notification], language: Language) -> str:
 
     The levels are those to which something changed; what was resolved is green.
     """
-    of_level = Counter(each.record.level for each in notifications)
+    of_level = Counter(each.record.level for each in notifications if each.reason not in OF_WINDOWS)
     levels = " · ".join(f"{LEVEL_WORDS[each][language]} {of_level[each]}" for each in _WORST_FIRST if of_level[each])
     return _COUNTED[language].format(count=len(notifications), levels=levels)
 
@@ -72,11 +72,13 @@ def digest(notifications: Sequence[Notification], zone: tzinfo, language: Langua
 
     The queue sees to it that no more reds come together than fit.
     """
-    reds = [each for each in notifications if each.record.level == "red"]
-    newest = {each.record.incident: each for each in notifications if each.record.level != "red"}
+    reds = [each for each in notifications if _is_red(each)]
+    newest = {each.record.incident: each for each in notifications if not _is_red(each)}
     others = sorted(newest.values(), key=lambda each: _WORST_FIRST.index(each.record.level))
     lines = [counted(notifications, language)]
     lines += [clip(line(each, zone, language), RED_LINE_BYTES_MAX) for each in reds]
+    pages = tuple(dict.fromkeys(each.page for each in notifications if each.page))[:1]
+    bytes_max -= sum(len(each.encode()) + 1 for each in pages)
     room = bytes_max - sum(len(each.encode()) + 1 for each in lines) - len(_more(len(others), language).encode())
     for place, each in enumerate(others):
         said = clip(line(each, zone, language), RED_LINE_BYTES_MAX)
@@ -85,7 +87,21 @@ def digest(notifications: Sequence[Notification], zone: tzinfo, language: Langua
             lines.append(_more(len(others) - place, language))
             break
         lines.append(said)
-    return clip("\n".join(lines), bytes_max)
+    return "\n".join((clip("\n".join(lines), bytes_max), *pages))
+
+
+def shortened(notifications: Sequence[Notification]) -> list[Notification]:
+    """Leave out what a newer one of the same incident says anew; a red is never left out. The order stays.
+
+    >>> shortened([])
+    []
+    """
+    newest = {each.record.incident: each for each in notifications}
+    return [each for each in notifications if _is_red(each) or each is newest[each.record.incident]]
+
+
+def _is_red(notification: Notification) -> bool:
+    return notification.record.level == "red" and notification.reason not in ASIDES
 
 
 def _more(count: int, language: Language) -> str:

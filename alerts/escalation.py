@@ -76,11 +76,15 @@ class EscalationBook:
         self._put(at_level)
         return []
 
-    def beat(self, now_ms: int) -> list[Ring]:
-        """Ring what is due by `now_ms`, in the order of time."""
+    def beat(self, now_ms: int, is_muted: Callable[[str], bool] = lambda _: False) -> list[Ring]:
+        """Ring what is due by `now_ms`, in the order of time. What is due for a muted incident waits until it is heard.
+
+        So whatever ends meanwhile, an acknowledgement or a promise, costs nobody their turn.
+        """
         rings: list[Ring] = []
         while now_ms >= self._soonest_ms:
-            waiting = [(*each.due, each) for each in self._open.values() if each.due is not None]
+            heard = (each for each in self._open.values() if not is_muted(each.incident))
+            waiting = [(*each.due, each) for each in heard if each.due is not None]
             self._soonest_ms = min((due_ms for due_ms, _, _ in waiting if due_ms > now_ms), default=inf)
             ready = [each for each in waiting if each[0] <= now_ms]
             for due_ms, reason, escalation in sorted(ready, key=lambda each: (each[0], each[2].incident)):

@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from enum import StrEnum
 
 from alerts.incidents import Incident
 from alerts.scopes import Role, Scope
 from alerts.shelves import Shelves
 from alerts.tuning import Tuning
+
+
+class Why(StrEnum):
+    """Why an alert is in the incident it is in: the first of these that applied (decision 0030)."""
+
+    AGAIN = "again"  # its series was there before, not long ago
+    EXPLAINED = "explained"  # a cause fires there, and it is a symptom
+    WIDER = "wider"  # an alert about the same thing fires there, at a wider place
+    BESIDE = "beside"  # alerts of the same part fire there, in the same area
+    LATE_CAUSE = "late-cause"  # it is the cause of symptoms that had none
+    NEW = "new"  # nothing applied: it opened the incident
 
 
 class Homes:
@@ -26,8 +38,8 @@ class Homes:
         """Note that it fires no longer."""
         self._shelves.take(scope, incident)
 
-    def find(self, scope: Scope, time_ms: int) -> Incident | None:
-        """Find where an alert that fires at `time_ms` belongs; None if its trouble is a new one.
+    def find(self, scope: Scope, time_ms: int) -> tuple[Incident, Why] | None:
+        """Find where an alert that fires at `time_ms` belongs, and why; None if its trouble is a new one.
 
         A symptom goes to its cause, an alert to a wider one about the same thing, then to its peers, if they have moved
         lately; a cause to the symptoms that ask why.
@@ -35,15 +47,17 @@ class Homes:
         if scope.role is Role.ALONE:
             return None
         if scope.role is Role.SYMPTOM and (home := self._oldest(self._shelves.causes(scope))) is not None:
-            return home
+            return home, Why.EXPLAINED
         if (home := self._oldest(self._shelves.wider(scope))) is not None:
-            return home
+            return home, Why.WIDER
         since_ms = time_ms - self._tuning.join_ms
         peers = [each for each in self._named(self._shelves.peers(scope)) if each.updated_ms >= since_ms]
         if peers:
-            return max(peers, key=lambda each: (each.updated_ms, each.id))
+            return max(peers, key=lambda each: (each.updated_ms, each.id)), Why.BESIDE
         if scope.role is Role.CAUSE:
-            return self._oldest(each.id for each in self._named(self._shelves.symptoms(scope)) if _asks_why(each))
+            asking = (each.id for each in self._named(self._shelves.symptoms(scope)) if _asks_why(each))
+            if (home := self._oldest(asking)) is not None:
+                return home, Why.LATE_CAUSE
         return None
 
     def explained(self, home: str, scope: Scope) -> Iterator[tuple[str, str]]:

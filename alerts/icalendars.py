@@ -6,13 +6,20 @@ standing in for one night is one edited occurrence. The libraries are an extra: 
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
 from alerts.duty import Calendar
 
 _TEXT_CHARS_MAX = 4_000_000
+_TOO_OFTEN = re.compile(r"FREQ=(SECONDLY|MINUTELY)", re.IGNORECASE)  # no shift, and years to go through at a page
 _MOMENT = timedelta(milliseconds=1)
+
+
+def nobody(at_ms: int) -> tuple[str, ...]:  # noqa: ARG001  the shape of a calendar
+    """Put nobody on duty."""
+    return ()
 
 
 def read_calendar(text: str) -> Calendar:
@@ -27,6 +34,8 @@ def read_calendar(text: str) -> Calendar:
         raise ValueError("reading calendars needs two more libraries: pip install 'tocsin[oncall]'") from error
     if len(text) > _TEXT_CHARS_MAX:
         raise ValueError("is larger than 4 MB")
+    if _TOO_OFTEN.search(text):
+        raise ValueError("has events that come again each second or minute: no shift does")
     try:
         query = recurring_ical_events.of(icalendar.Calendar.from_ical(text))
         query.at(datetime(2026, 1, 1, tzinfo=UTC))  # what is wrong with a recurrence is told now

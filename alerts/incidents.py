@@ -128,6 +128,25 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
     def as_data(self) -> dict[str, Any]:
         """Give the incident as plain data for pages and programs: flat, times as RFC 3339."""
         return {
+            **self.head(),
+            "timeline": [
+                {
+                    "time": format_time(entry.time_ms),
+                    "what": entry.what.value,
+                    "level": entry.level,
+                    "value": entry.value,
+                    "by": entry.by,
+                    "rule": entry.rule,
+                    "key": entry.key,
+                    "text": entry.text,
+                }
+                for entry in self.timeline
+            ],
+        }
+
+    def head(self) -> dict[str, Any]:
+        """Give the same without the timeline."""
+        return {
             "incident": self.id,
             "rule": self.rule,
             "key": dict(self.key),
@@ -154,19 +173,6 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
             "flapping": self.telling.is_flapping,
             "told_level": self.telling.level,
             "told": list(self.telling.channels),
-            "timeline": [
-                {
-                    "time": format_time(entry.time_ms),
-                    "what": entry.what.value,
-                    "level": entry.level,
-                    "value": entry.value,
-                    "by": entry.by,
-                    "rule": entry.rule,
-                    "key": entry.key,
-                    "text": entry.text,
-                }
-                for entry in self.timeline
-            ],
         }
 
 

@@ -15,24 +15,30 @@ from pathlib import Path
 
 import msgspec
 
-from alerts.notifications import REASON_WORDS, SUMMARY_LEN_MAX, Notification
+from alerts.notifications import OF_WINDOWS, REASON_WORDS, SUMMARY_LEN_MAX, Notification
 from alerts.records import AlertRecord
 from alerts.texts import LANGUAGES, LEVEL_WORDS, Language, clean, duration, fill, key_words, moment, number
 
 SHIPPED = Path(__file__).parent / "templates" / "messages" / "page.toml"
 
 _MARKS: Mapping[str, str] = {"red": "🔴", "orange": "🟠", "yellow": "🟡", "green": "🟢", "act": "🔔"}
+_KINDS: Mapping[Language, Mapping[str, str]] = {
+    "en": {"planned": "planned work", "outside": "outside event"},
+    "zh": {"planned": "计划作业", "outside": "外部事件"},
+}
 _NAMES = re.compile(r"\{([a-z][a-z0-9_]*)\}")
 _RED_NAMES_MAX = 5
 _CHECKED = "\N{ZERO WIDTH SPACE}"  # stands for a word that holds and writes nothing; taken out of the finished line
 
 
 class Lines(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The lines of one language: the first, and what follows while it fires and when it is over."""
+    """The lines of one language: the first, and what follows while it fires and when it is over; those of a window."""
 
     subject: str
     firing: tuple[str, ...]
     resolved: tuple[str, ...]
+    window_subject: str
+    window: tuple[str, ...]
 
 
 Templates = Mapping[str, Lines]
@@ -55,14 +61,13 @@ class Message:
 class Said:
     """One notification in one language: the words that templates may name. An empty word has nothing to say.
 
-    `now_ms` says how long it has lasted, by default up to the change that is told; `link_to` is the page's address.
+    `now_ms` says how long it has lasted, by default up to the change that is told.
     """
 
     notification: Notification
     language: Language
     zone: tzinfo
     now_ms: int | None = None
-    link_to: str = ""
 
     def mark(self) -> str:
         """The colour of the level as a sign."""
@@ -115,6 +120,11 @@ class Said:
     def cause(self) -> str:
         """The alert that explains it."""
         return self._alert(self.notification.facts.cause)
+
+    def around(self) -> str:
+        """What planned work and outside events go on there."""
+        around = self.notification.facts.around
+        return "; ".join(f"{_KINDS[self.language].get(kind, kind)} {clean(name)}" for kind, name in around)
 
     def latest(self) -> str:
         """The alert that made the change, where another leads."""
@@ -176,7 +186,7 @@ class Said:
 
     def link(self) -> str:
         """Where there is more."""
-        return f"{self.link_to}#{self.notification.record.incident}" if self.link_to else ""
+        return self.notification.link
 
     def _alert(self, record: AlertRecord | None) -> str:
         if record is None:
@@ -203,7 +213,7 @@ def read_lines(path: Path = SHIPPED) -> Templates:
     if missing:
         raise ValueError(f"{path}: has no [{missing[0]}]: a page is written in {' and '.join(LANGUAGES)}")
     for language, lines in templates.items():
-        for line in (lines.subject, *lines.firing, *lines.resolved):
+        for line in (lines.subject, *lines.firing, *lines.resolved, lines.window_subject, *lines.window):
             unknown = [name for name in _NAMES.findall(line) if name not in WORDS]
             if unknown:
                 raise ValueError(
@@ -215,9 +225,12 @@ def read_lines(path: Path = SHIPPED) -> Templates:
 def write(said: Said, templates: Templates) -> Message:
     """Write a notification as a message, in the language of `said`."""
     lines = templates[said.language]
+    subject = lines.subject
     body = lines.resolved if said.notification.record.level == "green" else lines.firing
+    if said.notification.reason in OF_WINDOWS:
+        subject, body = lines.window_subject, lines.window
     written = [_line(line, said) for line in body]
-    return Message(_line(lines.subject, said), tuple(line for line in written if line))
+    return Message(_line(subject, said), tuple(line for line in written if line))
 
 
 def _line(template: str, said: Said) -> str:

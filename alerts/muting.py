@@ -12,15 +12,16 @@ silence or a window that says it includes red.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Iterable, Sequence
+from typing import Protocol
 
 from alerts.incidents import Incident
 from alerts.members import Members, Mutes
+from alerts.plans import PlanBook
 from alerts.records import AlertRecord
 from alerts.scopes import Scopes
 from alerts.silences import SilenceBook
-from alerts.windows import PLAN_FIELDS, Window, planned
+from alerts.windows import Window
 
 QUIET = "quiet hours"
 """Reasons that begin so end without a word: after them only what has changed meanwhile is told."""
@@ -37,44 +38,21 @@ class Muter(Protocol):
 
 
 class Maintenance:
-    """Windows of planned work."""
+    """Windows of planned work: those of the settings, then those of plans."""
 
-    def __init__(self, scopes: Scopes, windows: Sequence[Window]) -> None:
+    def __init__(self, scopes: Scopes, windows: Sequence[Window], plans: PlanBook) -> None:
         self._scopes = scopes
         self._listed = tuple(windows)
-        self._plans: dict[str, dict[str, Any]] = {}
-        self._planned: dict[str, Window] = {}
+        self._plans = plans
 
-    def plan(self, id_: str, plan: Mapping[str, Any], now_ms: int) -> None:
-        """Take up a `plans` event, or what it says by now; let go of those that are over."""
-        ended = [other for other, window in self._planned.items() if (window.ends_ms or 0) <= now_ms]
-        for other in (*ended, id_):
-            self._plans.pop(other, None)
-            self._planned.pop(other, None)
-        window = planned(id_, plan)
-        if window is not None and (window.ends_ms or 0) > now_ms:
-            self._plans[id_] = {name: plan.get(name) for name in PLAN_FIELDS}
-            self._planned[id_] = window
-
-    def all(self) -> list[Window]:
-        """List the windows of the settings, then those of plans."""
-        return [*self._listed, *self._planned.values()]
+    def all(self) -> list[tuple[str, Window]]:
+        """List them by what tells them apart: the name of one in the settings, the id of a plan."""
+        listed = [(f"window {each.name}", each) for each in self._listed]
+        return [*listed, *((f"plan {id_}", each) for id_, each in self._plans.windows())]
 
     def active(self, now_ms: int) -> list[Window]:
         """List the windows that hold."""
-        return [each for each in self.all() if each.is_active(now_ms)]
-
-    def dump(self) -> dict[str, dict[str, Any]]:
-        """Give the plans as plain data. The windows of the settings are not state."""
-        return self._plans
-
-    def load(self, data: Any) -> None:
-        """Take up what `dump` gave. Raise ValueError if it is not that."""
-        self._plans, self._planned = {}, {}
-        if not isinstance(data, dict):
-            raise ValueError("not a book of plans")  # noqa: TRY004  what is wrong is the state, not our types
-        for id_, plan in data.items():
-            self.plan(id_, plan, 0)
+        return [each for _, each in self.all() if each.is_active(now_ms)]
 
     def standing(self, now_ms: int) -> Iterable[str]:
         """Name the windows that hold."""

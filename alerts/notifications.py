@@ -26,6 +26,8 @@ class Reason(StrEnum):
     REOPENED = "reopened"  # it was told as over, or was muted, and fires
     GREW = "grew"  # more turned red beside the red that was told
     ENDING = "ending"  # what hides it is about to end
+    BEGAN = "began"  # a window or a silence holds from now on
+    ENDED = "ended"  # it holds no longer
     REPEAT = "repeat"  # nothing is new: what fires is said again to a receiver that would forget it
     UNANSWERED = "unanswered"  # who was told before did not acknowledge in time
     EXPIRED = "expired"  # an acknowledgement came to its end
@@ -36,13 +38,20 @@ class Reason(StrEnum):
     DIGEST = "digest"  # what was held back, told as one
 
 
+ASIDES = frozenset((Reason.ENDING, Reason.BEGAN, Reason.ENDED))
+"""What is for people alone, and never wakes them: of windows and silences, not of what is wrong."""
+
+OF_WINDOWS = frozenset((Reason.BEGAN, Reason.ENDED))
+"""Asides that are about no incident: their record only carries title, times and text."""
+
+
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """What a page says of an incident besides its leading alert.
 
     `firing` counts its alerts that are not over; `latest` is the alert that made the change, where another leads;
     `newly_red` counts those that turned red since the last page, `red_names` names some,
     in each language. `note` is a line of ours in
-    each language: why it is told again, or what ends.
+    each language: why it is told again, or what ends. `around` are the plans that go on there, as (kind, name).
     """
 
     firing: int = 1
@@ -56,6 +65,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     newly_red: int = 0
     red_names: tuple[dict[str, str], ...] = ()
     note: dict[str, str] = {}
+    around: tuple[tuple[str, str], ...] = ()
 
 
 class Notification(msgspec.Struct, frozen=True):
@@ -64,7 +74,7 @@ class Notification(msgspec.Struct, frozen=True):
     `record` is the alert that leads it, at the level that is told, with the id of the incident; `was` is the level told
     before. `to` names the person or role that is rung, where it is not for all who hear the channel; `telling` then
     tells one ring from another. `also` are the others that a digest tells of. `instead_of` names the channel for which
-    it was meant and which did not take it.
+    it was meant and which did not take it. `link` leads to more about it, on the page.
     """
 
     channel: str
@@ -77,6 +87,12 @@ class Notification(msgspec.Struct, frozen=True):
     also: tuple[AlertRecord, ...] = ()
     facts: Facts = Facts()
     instead_of: str = ""
+    link: str = ""
+
+    @property
+    def page(self) -> str:
+        """The address of the page; "" where no setting names one."""
+        return self.link.partition("#")[0]
 
     @property
     def idempotency_key(self) -> str:
@@ -135,7 +151,9 @@ REASON_WORDS: dict[Reason, dict[Language, str]] = {
     Reason.RESOLVED: {"en": "resolved", "zh": "解除"},
     Reason.REOPENED: {"en": "again", "zh": "再次"},
     Reason.GREW: {"en": "grew", "zh": "扩大"},
-    Reason.ENDING: {"en": "silence ends soon", "zh": "静默即将结束"},
+    Reason.ENDING: {"en": "told again soon", "zh": "即将恢复通知"},
+    Reason.BEGAN: {"en": "quiet from now on", "zh": "屏蔽开始"},
+    Reason.ENDED: {"en": "no longer quiet", "zh": "屏蔽结束"},
     Reason.REPEAT: {"en": "still", "zh": "持续"},
     Reason.UNANSWERED: {"en": "nobody has answered", "zh": "无人应答"},
     Reason.EXPIRED: {"en": "acknowledgement expired", "zh": "确认已到期"},
@@ -163,6 +181,10 @@ _MORE: dict[Language, str] = {"en": "and {count} more", "zh": "另有 {count} �
 def one_line(notification: Notification, zone: tzinfo, language: Language) -> str:
     """Write a notification as one line: level, what, where, how bad, since when, and what to do."""
     record = notification.record
+    if notification.reason in OF_WINDOWS:
+        to = [f"@{clean(notification.to)}"] if notification.to else []
+        said = clean(record.summary[language], SUMMARY_LEN_MAX)
+        return " · ".join((f"🔕 {REASON_WORDS[notification.reason][language]}", record.title[language], said, *to))
     where = [key_value(value, language) for value in record.key.values()]
     summary = clean(record.summary[language], SUMMARY_LEN_MAX)
     if record.level == "green":

@@ -2,35 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from msgspec.structs import replace
 
-from alerts.callout import Crew
 from alerts.incidents import Incident
-from alerts.naming import English
 from alerts.notifications import Facts, Notification, Reason
-from alerts.records import AlertRecord, format_time, words
+from alerts.records import AlertRecord, words
 from alerts.routing import Routing
-from alerts.silences import Silence
-from alerts.texts import LANGUAGES, Language, clean, duration, fill, in_languages
+from alerts.site import Site
+from alerts.texts import LANGUAGES, fill, in_languages
 from detectors.rules import Rule
 
 _NEWS = frozenset((Reason.FIRST, Reason.RAISED, Reason.LOWERED, Reason.RESOLVED, Reason.REOPENED, Reason.GREW))
-_ENDING: Mapping[Language, str] = {
-    "en": "the silence by {author} ends in {left} and hides {count} incidents: they are told then",
-    "zh": "{author} 设置的静默将在 {left} 后结束，目前隐藏 {count} 起事件，届时仍未恢复的将再次通知",
-}
+
+Around = Callable[[Incident], tuple[tuple[str, str], ...]]
+"""Says what planned work and outside events go on where an incident is: (kind, name)."""
 
 
 class Pages:
     """Writes pages by rules, and knows who hears them. A rule that is gone names nobody and no action."""
 
-    def __init__(self, rules: Mapping[str, Rule], routing: Routing, crew: Crew, english: English) -> None:
+    def __init__(self, rules: Mapping[str, Rule], routing: Routing, site: Site, around: Around) -> None:
         self._rules = rules
         self._routing = routing
-        self._crew = crew
-        self._english = english
+        self._crew = site.crew
+        self._english = site.english
+        self._page = site.page
+        self._around = around
 
     def notify(self, rule: str) -> Mapping[str, tuple[str, ...]]:
         """Say whom a rule names, by level."""
@@ -68,28 +67,22 @@ class Pages:
             latest=None if by is None or by.level == "green" or by.alert == record.alert else by,
             newly_red=telling.newly_red,
             red_names=telling.red_names,
+            around=self._around(incident),
         )
-        return Notification(channel, reason, incident.revision, record, self.action_of(record), facts=facts)
+        action, link = self.action_of(record), self.link(incident.id)
+        return Notification(channel, reason, incident.revision, record, action, facts=facts, link=link)
+
+    def link(self, incident: str = "") -> str:
+        """Give the address of the page, opened at an incident; "" where no setting names it."""
+        if not self._page:
+            return ""
+        return f"{self._page}/#incident={incident}" if incident else f"{self._page}/"
 
     def again(self, incident: Incident) -> list[Notification]:
         """Tell an incident once more as it was told last, by the same keys."""
         told_as = replace(incident, record=replace(incident.record, time=incident.telling.of))
         reason = Reason(incident.telling.reason)
         return [self.page(channel, reason, told_as) for channel in incident.telling.channels]
-
-    def ending(self, silence: Silence, worst: Incident, count: int, now_ms: int) -> list[Notification]:
-        """Say that a silence ends, with the worst of the incidents that it hides."""
-        note = {
-            language: template.format(
-                author=clean(silence.author), left=duration(silence.ends_ms - now_ms, language), count=count
-            )
-            for language, template in _ENDING.items()
-        }
-        told_as = replace(worst, record=replace(worst.record, time=format_time(now_ms)))
-        pages = [
-            self.page(channel, Reason.ENDING, told_as, worst.level) for channel in self.channels(worst, worst.level)
-        ]
-        return [replace(each, facts=replace(each.facts, note=note)) for each in pages]
 
     def action_of(self, record: AlertRecord) -> dict[str, str]:
         """Say what to do about a record, in each language; nothing if its rule does not."""

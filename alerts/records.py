@@ -182,13 +182,18 @@ def format_time(time_ms: int) -> str:
 def parse_time(text: str) -> int:
     """Read such a time back as milliseconds since the epoch. Raise ValueError for any other text.
 
+    In UTC, too, it must lie in the years 1 to 9999, so that it can be written again.
+
     >>> parse_time("2026-03-01T09:20:30.250Z")
     1772356830250
     """
     time = datetime.fromisoformat(text)
     if time.tzinfo is None:
         raise ValueError(f"a time without an offset: {text!r}")
-    return (time - _EPOCH) // _MILLISECOND
+    try:
+        return (time.astimezone(UTC) - _EPOCH) // _MILLISECOND
+    except OverflowError:
+        raise ValueError(f"a time outside of the years 1 to 9999: {text!r}") from None
 
 
 def _scalar(value: Scalar) -> Scalar:

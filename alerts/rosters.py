@@ -98,7 +98,7 @@ def _post(place: Place, people: Collection[str], open_calendar: Callable[[str], 
         given["people"] = _names(keys["people"], people)
     if "rota" in keys:
         given["rota"] = _rota(keys["rota"], people)
-    if "calendar" in keys and (name := keys["calendar"].text("the name of a file")) is not None:
+    if "calendar" in keys and (name := keys["calendar"].text("the name of a file, or an address")) is not None:
         try:
             given["calendar"] = open_calendar(name)
         except ValueError as error:

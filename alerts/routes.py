@@ -67,8 +67,8 @@ def _climb(  # noqa: PLR0913, PLR0917  what `routes` is given, for one ladder
     for number, rung in enumerate(ladder.rungs, 1):
         people = roster.on(rung.role, key, at_ms)
         heard_ms = []
-        for person in people:
-            quiet_ms = None if level == "red" else roster.quiet_until(person, at_ms)
+        for person in people or ("",):
+            quiet_ms = roster.quiet_until(person, at_ms) if people and level != "red" else None
             heard_ms.append(at_ms if quiet_ms is None else quiet_ms)
             stops.append(
                 Stop(
@@ -79,19 +79,8 @@ def _climb(  # noqa: PLR0913, PLR0917  what `routes` is given, for one ladder
                     person=person,
                     channels=roster.person(person).channels or channels,
                     held_until=None if quiet_ms is None else format_time(quiet_ms),
+                    note="" if people else "nobody fills this role: every channel",
                 )
             )
-        if not people:
-            note = "nobody fills this role: every channel"
-            stops.append(
-                Stop(
-                    time=format_time(at_ms),
-                    receiver=receiver,
-                    rung=number,
-                    role=rung.role,
-                    channels=channels,
-                    note=note,
-                )
-            )
-        at_ms = min(heard_ms, default=at_ms) + rung.wait_ms
+        at_ms = min(heard_ms) + rung.wait_ms
     return stops

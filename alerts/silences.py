@@ -30,7 +30,6 @@ class Silence(msgspec.Struct, frozen=True, kw_only=True):
     starts_ms: int
     ends_ms: int
     including_red: bool = False
-    is_reminded: bool = False
 
     def is_active(self, now_ms: int) -> bool:
         """Whether it holds at an instant.
@@ -50,6 +49,7 @@ class Silence(msgspec.Struct, frozen=True, kw_only=True):
         """Give it as plain data for pages and programs, times as RFC 3339."""
         matchers = self.matchers
         named = {"rule": matchers.rules, "stream": matchers.streams, "level": matchers.levels, **matchers.key}
+        named["labels"] = tuple(matcher.text for matcher in matchers.labels)
         return {
             "id": self.id,
             "match": {field: list(names) for field, names in named.items() if names},
@@ -140,20 +140,6 @@ class SilenceBook:
             raise SilenceError(f"silence {silence_id} is over already")
         self._silences[silence_id] = replace(known, ends_ms=now_ms, starts_ms=min(known.starts_ms, now_ms))
         return self._silences[silence_id]
-
-    def due(self, now_ms: int, remind_ms: int) -> list[Silence]:
-        """List those that end within `remind_ms` and whose author was not reminded; they count as reminded now.
-
-        One that is shorter than twice that needs no reminder.
-        """
-        due = [
-            each
-            for each in self.active(now_ms)
-            if not each.is_reminded and each.ends_ms - now_ms <= remind_ms < (each.ends_ms - each.starts_ms) // 2
-        ]
-        for each in due:
-            self._silences[each.id] = replace(each, is_reminded=True)
-        return due
 
     def dump(self) -> Any:
         """Give them as plain data."""

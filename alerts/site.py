@@ -15,7 +15,7 @@ from alerts.windows import Window
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
-    """Its places and their English names, its planned work, its spans, further muters, its people."""
+    """Its places and their English names, its planned work, its spans, further muters, its people, its page."""
 
     above: Above | None = None
     windows: Sequence[Window] = ()
@@ -23,3 +23,4 @@ class Site:
     muters: Sequence[Muter] = ()
     crew: Crew = field(default_factory=Crew)
     english: English = field(default_factory=lambda: NO_NAMES)
+    page: str = ""  # the address of its page, without a slash at the end; messages link to it

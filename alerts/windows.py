@@ -5,24 +5,22 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, tzinfo
-from typing import Any
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from alerts.matchers import Matchers, read_matchers
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _KEYS = ("name", "match", "days", "from", "to", "zone", "starts", "ends", "including_red", "author", "comment")
-PLAN_FIELDS = ("kind", "title", "region", "affects", "starts", "ends")
-"""The fields of a `plans` event that matter here."""
 _CLOCK = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])", re.ASCII)
 _DAY_MINUTES = 1_440
+_DAY = timedelta(days=1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Window:
-    """Planned work, from a file or from an event of `plans`. Red is kept quiet only if it says so.
+    """Planned work, from a file or from a plan (`alerts.plans`). Red is kept quiet only if it says so.
 
     `starts_ms` and `ends_ms` bound it as a whole. With `from_minute` and `to_minute` (minutes of the local day) it
     holds on `days` (0 is Monday) between these; one that passes midnight belongs to the day on which it begins.
@@ -56,6 +54,35 @@ class Window:
         after_midnight = self._has((local.weekday() - 1) % 7) and minute < self.to_minute
         return before_midnight or after_midnight
 
+    def span_at(self, now_ms: int) -> tuple[int, int | None]:
+        """Say since when it holds at an instant at which it does, and until when; None: no end is known.
+
+        >>> day = Window(name="w", matchers=Matchers(), days=(3, 4))  # 1 January 1970 was a Thursday
+        >>> day.span_at(90_000_000)
+        (0, 172800000)
+        """
+        first, last = self._recurring(now_ms)
+        first = max(each for each in (first, self.starts_ms, 0) if each is not None)
+        ends = [each for each in (last, self.ends_ms) if each is not None]
+        return first, min(ends, default=None)
+
+    def _recurring(self, now_ms: int) -> tuple[int | None, int | None]:
+        day = _local(now_ms, self.zone).date()
+        if self.from_minute is None or self.to_minute is None:
+            if not self.days or len(self.days) == len(DAYS):
+                return None, None
+            first, last = day, day + _DAY
+            while (first - _DAY).weekday() in self.days:
+                first -= _DAY
+            while last.weekday() in self.days:
+                last += _DAY
+            return _instant(first, 0, self.zone), _instant(last, 0, self.zone)
+        local = _local(now_ms, self.zone)
+        if self.from_minute >= self.to_minute and local.hour * 60 + local.minute < self.to_minute:
+            day -= _DAY  # it began yesterday
+        ends = day if self.from_minute < self.to_minute else day + _DAY
+        return _instant(day, self.from_minute, self.zone), _instant(ends, self.to_minute, self.zone)
+
     @property
     def reason(self) -> str:
         """Name it as the reason why something is not told."""
@@ -83,26 +110,6 @@ def read_windows(data: object, zone: tzinfo) -> tuple[Window, ...]:
     if problems:
         raise ValueError("\n".join(problems))
     return tuple(windows)
-
-
-def planned(id_: str, plan: Mapping[str, Any]) -> Window | None:
-    """Make the window of a `plans` event (times in milliseconds); None if it is no planned work, or without an end.
-
-    It keeps quiet the network alerts of its region, or all where it names none; with `affects` only those of that
-    element, outlet or rule. Complaints are not kept quiet: customers are to be heard of above all.
-    """
-    ends = plan.get("ends")
-    if plan.get("kind") != "planned" or ends is None:
-        return None
-    key: dict[str, tuple[str, ...]] = {"region": (str(plan["region"]),)} if plan.get("region") else {}
-    affects = plan.get("affects")
-    return Window(
-        name=str(plan.get("title") or id_),
-        matchers=Matchers(key=key, streams=("network",), anything=(str(affects),) if affects else ()),
-        starts_ms=int(plan["starts"]),
-        ends_ms=int(ends),
-        comment=f"plan {id_}",
-    )
 
 
 def _read(data: object, zone: tzinfo) -> Window:
@@ -161,12 +168,12 @@ def _time(key: str, value: object) -> int | None:
     if value is None:
         return None
     try:
-        time = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
+        instant = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
     except ValueError:
         raise ValueError(f'"{key}" must be a time with its offset, as 2026-03-01T01:00:00+08:00') from None
-    if time.tzinfo is None:
+    if instant.tzinfo is None:
         raise ValueError(f'"{key}" must say its offset, as 2026-03-01T01:00:00+08:00')
-    return (time - _EPOCH) // timedelta(milliseconds=1)
+    return (instant - _EPOCH) // timedelta(milliseconds=1)
 
 
 def _zone(name: object) -> tzinfo:
@@ -174,6 +181,12 @@ def _zone(name: object) -> tzinfo:
         return ZoneInfo(str(name))
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
         raise ValueError(f'unknown time zone "{name}": a name as Asia/Shanghai is asked for') from error
+
+
+def _instant(day: date, minute: int, zone: tzinfo) -> int:
+    """Give a minute of a local day; 24:00 is the next day's first."""
+    there = datetime.combine(day + _DAY * (minute // _DAY_MINUTES), time(), zone)
+    return (there + timedelta(minutes=minute % _DAY_MINUTES) - _EPOCH) // timedelta(milliseconds=1)
 
 
 def _local(now_ms: int, zone: tzinfo) -> datetime:

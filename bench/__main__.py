@@ -18,6 +18,7 @@ from typing import Any
 from bench import machine
 from bench.compare import PARTICIPANTS, compare
 from bench.delay import delay
+from bench.pages import pages
 from bench.replay import growth, replay
 from bench.report import render
 from bench.scale import rebalance, scale
@@ -28,7 +29,7 @@ from tests.parts.process import NotReady
 
 HERE = Path(__file__).resolve().parent
 RESULTS, REPORT = HERE / "results.json", HERE / "RESULTS.md"
-SECTIONS = ("compare", "steps", "replay", "growth", "delay", "scale", "rebalance")
+SECTIONS = ("compare", "steps", "replay", "growth", "delay", "pages", "scale", "rebalance")
 RUNS, RUNS_QUICK = 5, 1
 _RUNS_FEW = 3  # of what is measured besides
 
@@ -43,6 +44,7 @@ def measure(sections: Sequence[str], *, quick: bool, runs: int, say: Say) -> dic
         "replay": lambda: replay(quick=quick, runs=runs, say=say),
         "growth": lambda: growth(quick=quick, runs=few, say=say),
         "delay": lambda: delay(quick=quick, say=say),
+        "pages": lambda: pages(quick=quick, say=say),
         "scale": lambda: scale(quick=quick, runs=few, say=say),
         "rebalance": lambda: rebalance(quick=quick, say=say),
     }

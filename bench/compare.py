@@ -18,15 +18,15 @@ from typing import Any
 from bench import peers
 from bench.backlog import publish
 from bench.job import PARTITIONS, rule, thresholds
-from bench.turns import Failed, Figures, run
-from streams.topics import ALERTS, AUDIT, COMMANDS, DEADLETTERS, LATE_EVENTS, NOTICES, PARTIALS, SNAPSHOTS
+from bench.turns import ROOT, Failed, Figures, run
+from streams.topics import ALERTS, AUDIT, COMMANDS, DEADLETTERS, HISTORY, LATE_EVENTS, NOTICES, PARTIALS, SNAPSHOTS
 from tests.parts.kafka import Kafka
 
 Say = Callable[[str], None]
 
-OWN_TOPICS = (PARTIALS, ALERTS, COMMANDS, AUDIT, DEADLETTERS, LATE_EVENTS, NOTICES, SNAPSHOTS)
+OWN_TOPICS = (PARTIALS, ALERTS, COMMANDS, AUDIT, DEADLETTERS, LATE_EVENTS, NOTICES, HISTORY, SNAPSHOTS)
 CALLS = "tocsin.calls"
-RULES = Path("rules")
+RULES = ROOT / "rules"
 _ALERTS_OFF = 0.02  # so far may the number of alert records be from the raw client's: the last boundary is a race
 _TIMEOUT_S = 180.0
 

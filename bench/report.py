@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from bench.targets import verdicts
+
 _WAYS = {
     "raw": "the raw ceiling: confluent-kafka, msgspec, one numpy window; nothing that lasts",
     "tocsin": "`tocsin worker`, one rule; de-duplication, lateness, dead letters, snapshots on",
@@ -39,6 +41,11 @@ def render(found: Mapping[str, Any]) -> str:
     parts = [_HEAD.format(**{**found, "versions": versions})]
     if "events_per_s" in found:
         parts.append(_comparison(found))
+    if reached := list(verdicts(found)):
+        parts.append(
+            "## Against the targets\n\n"
+            + _table(("One process, a backlog in a real Kafka", "Target", "Found", ""), reached)
+        )
     parts += [
         f"## {title}\n\n{_table(('What', 'Figure'), _flat(found[name]))}"
         for name, title in (
@@ -46,6 +53,7 @@ def render(found: Mapping[str, Any]) -> str:
             ("replay", "`tocsin replay` against reading and decoding the same file"),
             ("growth", "Growth: times as ratios, memory of the whole process"),
             ("delay", "Detection delay: boundary reached by event time → alert record in Kafka (with the lateness)"),
+            ("pages", "Pages in a storm: alert record in Kafka → page with its receiver; and a receiver that hangs"),
             ("scale", "Two workers against one"),
             ("rebalance", "Pauses of partitions when workers come and go"),
         )

@@ -24,12 +24,16 @@ class Failed(RuntimeError):
 
 
 def run(command: Sequence[str], log: Path, *, timeout_s: float, env: Mapping[str, str] | None = None) -> dict[str, Any]:
-    """Run a participant until it has told its line of figures, then end it. Adds `wall_s`. Raises Failed."""
+    """Run a participant until it has told its line of figures, then end it. Adds `wall_s`. Raises Failed.
+
+    It runs where its log is: plain Faust makes a folder for its tables wherever it is started.
+    """
+    surroundings = {**os.environ, "PYTHONPATH": str(ROOT), **(env or {})}
     began_s = perf_counter()
     with (
         log.open("w") as talk,
         subprocess.Popen(
-            command, cwd=ROOT, stdout=subprocess.PIPE, stderr=talk, text=True, env={**os.environ, **(env or {})}
+            command, cwd=log.parent, stdout=subprocess.PIPE, stderr=talk, text=True, env=surroundings
         ) as process,
     ):
         too_long = threading.Timer(timeout_s, process.kill)

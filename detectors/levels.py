@@ -151,6 +151,14 @@ class Levels:
         self._held_ms[ended] = np.where(held == FOREVER, time_ms - hop, held)
         self.wake_ms[rows] = np.where(over, FOREVER, due)
 
+    def reached_ms(self, row: int) -> list[int]:
+        """Say of each level since when its threshold has been reached without a break; FOREVER: it is not."""
+        return [int(at_ms) for at_ms in self._since_ms[row]]
+
+    def known_ms(self, row: int) -> int:
+        """Say when a series that has no value had one last; FOREVER: it has one, or never had."""
+        return int(self._known_ms[row])
+
     _STATE = ("rank", "value", "started_ms", "wake_ms", "_since_ms", "_held_ms", "_known_ms", "_calm")
 
     def state(self, size: int) -> dict[str, Any]:

@@ -67,6 +67,12 @@ class Panes:
         """Go through the panes in the window, the oldest first."""
         return ((rows, pane) for _, rows, pane in self._inside)
 
+    def events_of(self, row: int) -> int:
+        """Count the events of one series in the window; of two sides, those of the last, by which is divided."""
+        last = max((pane.side for _, _, pane in self._inside), default=0)
+        panes = [(rows, pane.columns["count"]) for _, rows, pane in self._inside if pane.side == last]
+        return sum(int(counts[rows == row].sum()) for rows, counts in panes)
+
     def state(self) -> dict[str, Any]:
         """Write all panes down, and what may still be matched."""
         return {

@@ -255,6 +255,25 @@ class RuleJudge:
             if self._is_placed(key):
                 yield key, self._names[int(self.levels.rank[row])], float(values[row])
 
+    def row_of(self, key: Key) -> int | None:
+        """Find the series of a key; None if there is none."""
+        return self._rows.get(key)
+
+    def value_of(self, row: int) -> float:
+        """Give the value of one series as of the last boundary, NaN if it is unknown."""
+        value = float(self.levels.value[row])
+        if self._moving is None or np.isnan(value):
+            return value
+        return float(self._moving.values(np.array([row]), self.judged_ms)[0])
+
+    def events_of(self, row: int) -> int:
+        """Count the events of one series in its window; of a ratio, those that it is divided by."""
+        return self._panes.events_of(row)
+
+    def begins_ms(self, row: int) -> int:
+        """Say from when on a series is judged: with `below` a whole window after its first event."""
+        return int(self._start_ms[row]) if self.rule.below else _NEVER
+
     def endings(self) -> list[Transition]:
         """End every level at the next boundary, for want of a value: what is said if the rule is judged no longer."""
         return [

@@ -10,9 +10,6 @@ from urllib.parse import urlsplit
 from urllib.request import HTTPRedirectHandler, ProxyHandler, Request, build_opener
 
 PAGE = "http://127.0.0.1:8010"
-RELOAD = "/api/v1/reload"
-RELEASE = "/api/v1/release"
-RULES = "/api/v1/rules"
 
 TIMEOUT_S = 30.0
 

@@ -6,146 +6,90 @@ outcome can be asked for by its id. Who asks is known by their token where the s
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from secrets import token_hex
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from aiohttp import web
+import msgspec
 
-from alerts.commands import BODY_BYTES_MAX, Command, Verb, decode_command
+from alerts.commands import Command, Verb, decode_command
 from alerts.records import format_time
-from alerts.silences import SilenceError
-from streams.orders import guarded, refusal
-from streams.web import DOOR, Door
+from streams.api import shapes, table
+from streams.api.answering import told
+from streams.api.asking import Refused, body_of, operator_of
+from streams.api.serving import add
 
-COMMANDS = "/api/v1/commands"
-INCIDENTS = "/api/v1/incidents"
-SILENCES = "/api/v1/silences"
+if TYPE_CHECKING:
+    from aiohttp import web
 
-_REQUEST_BYTES_MAX = BODY_BYTES_MAX + 4_096
-_KEYS = frozenset(("what", "on", "by", "body", "command"))
 _NOTICES = (Verb.NOTICE_APPROVE, Verb.NOTICE_PUBLISH, Verb.NOTICE_CANCEL)
 
 
+class LogAwayError(Exception):
+    """The desk's log cannot be written now: the command may or may not be in it."""
+
+
 class Commanded(Protocol):
-    """Who takes commands to the desk, and knows what the desk says."""
+    """Who takes commands to the desk."""
 
     async def enter(self, command: Command) -> None:
-        """Put a command into the desk's log."""
+        """Put a command into the desk's log. Raise LogAwayError if it is not safe there."""
 
     def outcome(self, command: str) -> str | None:
         """Say what came of a command, if the desk is here and knows it."""
 
-    def incident(self, incident: str) -> Mapping[str, Any] | None:
-        """Tell all of an incident, if the desk is here and keeps it."""
-
-    def silences(self) -> list[dict[str, Any]]:
-        """List the silences that hold or will, if the desk is here."""
-
-    def preview(self, asked: Mapping[str, Any]) -> list[dict[str, Any]]:
-        """Say what a silence would hide of what fires now. Raise SilenceError if it cannot be read."""
-
-
-class _Refusal(Exception):
-    def __init__(self, status: HTTPStatus, why: str) -> None:
-        super().__init__(why)
-        self.status = status
-
 
 def add_commands(app: web.Application, commanded: Commanded, clock: Callable[[], int]) -> None:
-    """Let `app` take commands. Its middleware has asked for a token by then. `clock` gives milliseconds."""
+    """Let `app` take commands. `clock` gives milliseconds."""
 
-    async def enter(request: web.Request) -> web.Response:
-        try:
-            asked = await _asked(request)
-            command = _command(asked, _author(app[DOOR], request, asked), clock())
-        except _Refusal as why:
-            return refusal(why.status, str(why))
-        await commanded.enter(command)
-        return web.json_response({"command": command.command, "time": command.time}, status=HTTPStatus.ACCEPTED)
+    async def enter(request: web.Request) -> web.StreamResponse:
+        asked = await body_of(request, shapes.CommandAsked)
+        command = command_of(
+            request, what=asked.what, on=asked.on, by=asked.by, body=asked.body, id_=asked.command, now_ms=clock()
+        )
+        await entered(commanded, command)
+        return told({"command": command.command, "time": command.time}, HTTPStatus.ACCEPTED)
 
-    async def outcome(request: web.Request) -> web.Response:
-        told = commanded.outcome(request.match_info["command"])
-        return web.json_response({"command": request.match_info["command"], "outcome": told})
+    async def outcome(request: web.Request) -> web.StreamResponse:
+        command = request.match_info["command"]
+        return told({"command": command, "outcome": commanded.outcome(command)})
 
-    async def incident(request: web.Request) -> web.Response:
-        told = commanded.incident(request.match_info["incident"])
-        if told is None:
-            return refusal(HTTPStatus.NOT_FOUND, "no such incident at the desk of this worker")
-        return web.json_response(told)
-
-    async def silences(_: web.Request) -> web.Response:
-        return web.json_response({"silences": commanded.silences()})
-
-    async def preview(request: web.Request) -> web.Response:
-        try:
-            found = commanded.preview(await _object(request))
-        except _Refusal as why:
-            return refusal(why.status, str(why))
-        except SilenceError as error:
-            return refusal(HTTPStatus.BAD_REQUEST, str(error))
-        return web.json_response({"incidents": found})
-
-    app.router.add_get(SILENCES, silences)
-    app.router.add_post(SILENCES + "/preview", guarded(preview))
-    app.router.add_post(COMMANDS, guarded(enter))
-    app.router.add_get(COMMANDS + "/{command}", outcome)
-    app.router.add_get(INCIDENTS + "/{incident}", incident)
+    add(app, table.COMMAND, enter)
+    add(app, table.OUTCOME, outcome)
 
 
-async def _asked(request: web.Request) -> Mapping[str, Any]:
-    asked = await _object(request)
-    if unknown := sorted(asked.keys() - _KEYS):
-        raise _Refusal(HTTPStatus.BAD_REQUEST, f"unknown key {unknown[0][:80]!r}: there are {', '.join(sorted(_KEYS))}")
-    return asked
+def command_of(  # noqa: PLR0913  what a command is made of
+    request: web.Request, *, what: str, by: str, now_ms: int, on: str = "", body: Mapping[str, Any], id_: str = ""
+) -> Command:
+    """Write down what a request asks. `by` is who they say they are, where the settings name no operators.
 
-
-async def _object(request: web.Request) -> Mapping[str, Any]:
-    raw = bytearray()
-    async for block in request.content.iter_chunked(_REQUEST_BYTES_MAX):
-        raw += block
-        if len(raw) > _REQUEST_BYTES_MAX:
-            raise _Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"a command is at most {_REQUEST_BYTES_MAX} bytes")
-    try:
-        asked = json.loads(raw)
-    except (ValueError, RecursionError):
-        asked = None
-    if not isinstance(asked, dict):
-        raise _Refusal(HTTPStatus.BAD_REQUEST, "a command is a JSON object")
-    return asked
-
-
-def _author(door: Door, request: web.Request, asked: Mapping[str, Any]) -> str:
-    """Say who asks: whose token it is; where the settings name no operators, whoever they say they are."""
-    if not door.operators:
-        by = asked.get("by")
-        if not isinstance(by, str) or not by.strip():
-            raise _Refusal(HTTPStatus.BAD_REQUEST, 'say in "by" who asks')
-        return by.strip()
-    caller = door.caller(request.headers.get("Authorization"))
-    if caller is None:
-        raise _Refusal(HTTPStatus.FORBIDDEN, "commands need the token of an operator")
-    if caller.role == "viewer":
-        raise _Refusal(HTTPStatus.FORBIDDEN, f"{caller.name} may look, and give no commands")
-    if asked.get("what") in _NOTICES and caller.role != "approver":
-        raise _Refusal(HTTPStatus.FORBIDDEN, f"{caller.name} may give no commands about customer notices")
-    return caller.name
-
-
-def _command(asked: Mapping[str, Any], by: str, now_ms: int) -> Command:
+    Raise Refused if they may not, or if it is no command.
+    """
+    operator = operator_of(request)
+    if operator is not None and what in _NOTICES and operator.role != "approver":
+        why = f"{operator.name} may give no commands about customer notices"
+        raise Refused(HTTPStatus.FORBIDDEN, why)
+    author = by.strip() if operator is None else operator.name
+    if not author:
+        raise Refused(HTTPStatus.BAD_REQUEST, 'say in "by" who asks')
     entry = {
-        "command": asked.get("command") or token_hex(12),
+        "command": id_ or token_hex(12),
         "time": format_time(now_ms),
-        "by": by,
-        "what": asked.get("what"),
-        "on": asked.get("on", ""),
-        "body": asked.get("body", {}),
+        "by": author,
+        "what": what,
+        "on": on,
+        "body": body,
     }
-    if entry["what"] == Verb.ALERT:
-        raise _Refusal(HTTPStatus.BAD_REQUEST, "alerts are the judges' to raise")
     try:
-        return decode_command(json.dumps(entry).encode())
+        return decode_command(msgspec.json.encode(entry))
     except ValueError as error:
-        raise _Refusal(HTTPStatus.BAD_REQUEST, str(error)) from error
+        raise Refused(HTTPStatus.BAD_REQUEST, str(error)) from error
+
+
+async def entered(commanded: Commanded, command: Command) -> None:
+    """Put a command into the desk's log. Raise Refused where that cannot be done now."""
+    try:
+        await commanded.enter(command)
+    except LogAwayError as error:
+        raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, str(error)) from error

@@ -7,13 +7,14 @@ comes first for every desk: time, too, goes by the entries, and by the beat betw
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from hashlib import sha256
 from typing import Protocol
 
 from msgspec.structs import replace
 
 from alerts.audit import AuditRecord
+from alerts.chronicle import Happening, encode, page_of
 from alerts.commands import Command, decode_command
 from alerts.desk import Desk, Effect
 from alerts.incidents import IncidentChange
@@ -23,10 +24,11 @@ from alerts.records import AlertRecord
 from streams.deadletters import DeadLetter
 from streams.pack import pack, unpack
 from streams.stage import Chunk, Outgoing
-from streams.topics import AUDIT, DEADLETTERS, NOTICES
+from streams.topics import AUDIT, DEADLETTERS, HISTORY, NOTICES
 
 _RAW_BYTES_MAX = 65_536
 _DETAIL_CHARS_MAX = 300
+_REASON = "bad-value"
 
 
 class Listener(Protocol):
@@ -56,8 +58,12 @@ class Outlet(Protocol):
 class DeskStage:
     """Keeps the desk, and hands what it decides to those who send it."""
 
-    def __init__(self, desk: Desk, outlet: Outlet, listener: Listener) -> None:
+    def __init__(
+        self, desk: Desk, outlet: Outlet, listener: Listener, refused: Callable[[str], None] = lambda _reason: None
+    ) -> None:
+        """`refused` counts entries that cannot be read, by reason."""
         self.desk = desk
+        self._refused = refused
         self._outlet = outlet
         self._listener = listener
         self._moved = False
@@ -72,10 +78,11 @@ class DeskStage:
                 command = decode_command(value)
             except ValueError as error:
                 out.append(_dead_letter(chunk, offset, value, str(error), now_ms))
+                self._refused(_REASON)
                 continue
             at_ms = min(command.time_ms, now_ms)  # a clock that is ahead must not ring before its time
-            out += self._send(self.desk.beat(at_ms))
-            out += self._send(self._act(command, at_ms))
+            out += self._send(self.desk.beat(at_ms), at_ms)
+            out += self._send(self._act(command, at_ms), at_ms)
         return out
 
     def beat(self, now_ms: int) -> list[Outgoing]:
@@ -83,7 +90,7 @@ class DeskStage:
         before = self.desk.steps
         rings = self.desk.beat(now_ms)
         self._moved |= bool(rings) or self.desk.steps != before
-        return self._send(rings)
+        return self._send(rings, now_ms)
 
     def moved(self) -> bool:
         """Say whether somebody was rung, or lost an incident, since this was last asked: no record tells of it."""
@@ -126,8 +133,9 @@ class DeskStage:
             self._listener.alert(replace(record, incident=own.incident.id))
         return effects
 
-    def _send(self, effects: Iterable[Effect]) -> list[Outgoing]:
-        out: list[Outgoing] = []
+    def _send(self, effects: Iterable[Effect], now_ms: int) -> list[Outgoing]:
+        """Give notifications to the outbox; return what else is decided, and what happened, for the log."""
+        out = [_noted(each) for each in self.desk.happened(now_ms)]
         for effect in effects:
             if isinstance(effect, NoticeChange):
                 self._listener.notice(effect)
@@ -136,7 +144,12 @@ class DeskStage:
                 out.append(Outgoing(AUDIT, effect.encode(), effect.command.encode()))
             elif isinstance(effect, Notification):
                 self._outlet.offer(effect)
+                out.append(_noted(page_of(effect, now_ms)))
         return out
+
+
+def _noted(happening: Happening) -> Outgoing:
+    return Outgoing(HISTORY, encode(happening), happening.incident.encode())
 
 
 def _dead_letter(chunk: Chunk, offset: int, value: bytes, detail: str, now_ms: int) -> Outgoing:
@@ -146,7 +159,7 @@ def _dead_letter(chunk: Chunk, offset: int, value: bytes, detail: str, now_ms: i
         partition=chunk.partition,
         offset=offset,
         part=0,
-        reason="bad-value",
+        reason=_REASON,
         detail=detail[:_DETAIL_CHARS_MAX],
         raw=value[:_RAW_BYTES_MAX],
         size=len(value),

@@ -18,6 +18,7 @@ from detectors.judge import Judge
 from detectors.partial import Partial
 from detectors.rulejudge import RuleJudge
 from detectors.rules import Rule
+from detectors.standing import Standing, standing_of
 from detectors.transition import Key, Transition
 from streams.fragments import join
 from streams.pack import pack, unpack
@@ -234,6 +235,18 @@ class JudgeStage:
         """Say whether an event or a heartbeat of a stream is overdue in all its partitions."""
         time = self.streams.get(stream)
         return time is not None and time.expect_ms is not None and time.silent_ms > time.expect_ms
+
+    def standing(self, rule: str, key: Key) -> Standing | None:
+        """Say where a series of one of its rules stands; None if no event of it was ever seen."""
+        return standing_of(self._judge.rules[rule], key)
+
+    def judges(self, rule: str) -> bool:
+        """Say whether a rule falls to this partition."""
+        return rule in self._rules
+
+    def keys(self, rule: str) -> list[Key]:
+        """List the keys of the series of one of its rules."""
+        return self._judge.rules[rule].keys
 
     def series(self) -> Iterator[tuple[Rule, Key, str, float]]:
         """Give every series with its level and last value."""

@@ -25,7 +25,16 @@ from streams.series import SERIES_MAX, LevelCollector, LevelView
 
 RESULTS = ("accepted", "late", "duplicate", "rejected")
 RELOADS = ("taken", "refused")
+CALENDARS = ("taken", "same", "failed")
+HISTORY_LOSSES = ("forgotten", "foreign", "untold")
+OTHER = "other"
+CODES = ("200", "202", "400", "401", "403", "404", "405", "409", "413", "415", "429", "500", "503", OTHER)
+"""Statuses of answers; what is none of these is another."""
+
 INCIDENT_LEVELS = ("act", "yellow", "orange", "red")
+LOG = "commands"
+"""The label value of the desk's log: what is no entry there is a dead letter too."""
+
 UNKNOWN = "unknown"
 """The label value of a stream or channel that was not declared: no text from an event becomes a label here."""
 
@@ -63,7 +72,13 @@ class Metrics:
             "tocsin_events_total", "Events read, by what became of them.", stream=self._streams, result=RESULTS
         )
         self._dead_letters = counter(
-            "tocsin_dead_letters_total", "Events that could not be used.", stream=self._streams, reason=tuple(Reason)
+            "tocsin_dead_letters_total",
+            "Events that could not be used.",
+            stream=(*self._streams, LOG),
+            reason=tuple(Reason),
+        )
+        self._calendars = counter(
+            "tocsin_calendar_fetches_total", "On-call calendars fetched, by what came of it.", result=CALENDARS
         )
         self._unknown_places = counter(
             "tocsin_unknown_places_total",
@@ -100,10 +115,19 @@ class Metrics:
         self._reloads = counter(
             "tocsin_reloads_total", "Rule files read again while running, by what came of it.", result=RELOADS
         )
+        self._requests = counter("tocsin_api_requests_total", "Requests to the page's address, by status.", code=CODES)
         self._rules_waiting = Gauge(
             "tocsin_rules_waiting",
             "Rules that are not judged because workers count them by different rule files.",
             registry=registry,
+        )
+        self._history_lag = Gauge(
+            "tocsin_history_lag_records", "Records of the log that are not in the history yet.", registry=registry
+        )
+        self._history = counter(
+            "tocsin_history_left_out_total",
+            "What is not in the history: rows grown old, records that are none of ours, deliveries not told in time.",
+            reason=HISTORY_LOSSES,
         )
         self._delay = Histogram(
             "tocsin_detection_delay_seconds",
@@ -133,6 +157,14 @@ class Metrics:
         self._dead_letters.of(_declared(stream, self._streams), reason).inc(count)
         self.count_events(stream, "rejected", count)
 
+    def count_bad_command(self, reason: str) -> None:
+        """Count an entry of the desk's log that became a dead letter."""
+        self._dead_letters.of(LOG, reason).inc()
+
+    def count_calendar(self, result: str) -> None:
+        """Count a fetch of an on-call calendar by what came of it, one of `CALENDARS`."""
+        self._calendars.of(result).inc()
+
     def count_unknown_places(self, stream: str, count: int = 1) -> None:
         """Count events that name a place which the table of places lacks."""
         self._unknown_places.of(_declared(stream, self._streams)).inc(count)
@@ -154,6 +186,14 @@ class Metrics:
         """Count panes that came after their boundary was judged."""
         self._late_partials.inc(count)
 
+    def set_history_lag(self, records: int) -> None:
+        """Show how many records of the log are not in the history yet."""
+        self._history_lag.set(records)
+
+    def count_history(self, result: str, count: int) -> None:
+        """Count what is not, or no longer, in the history; `result` is one of `HISTORY_LOSSES`."""
+        self._history.of(result).inc(count)
+
     def set_incidents(self, counts: Mapping[tuple[str, IncidentState], int]) -> None:
         """Show how many incidents there are of each (level, state); those not named are none."""
         self._incidents.set_all({(level, state): count for (level, state), count in counts.items()})
@@ -169,6 +209,10 @@ class Metrics:
     def count_reload(self, result: str) -> None:
         """Count that rules were read again; `result` is one of `RELOADS`."""
         self._reloads.of(result).inc()
+
+    def count_request(self, status: int) -> None:
+        """Count a request that was answered with an HTTP status."""
+        self._requests.of(code if (code := str(status)) in CODES else OTHER).inc()
 
     def set_rules_waiting(self, count: int) -> None:
         """Show how many rules wait for all workers to have the same rule file."""

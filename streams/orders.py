@@ -1,26 +1,20 @@
-"""What may be asked of a running service through its page's address: to read its rules again, to read poison on.
-
-An order needs what reading needs (the token, or to be on this machine), and comes as JSON: a foreign site cannot send
-that through a visitor's browser without asking first, and is never answered.
-"""
+"""What may be asked of one worker through its page's address: to read its rules again, to read poison on."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Protocol
-from urllib.parse import urlsplit
 
-from aiohttp import web
-
-from streams.asking import RELEASE, RELOAD, RULES
-from streams.web import host_name
+from streams.api import shapes, table
+from streams.api.answering import told
+from streams.api.asking import body_of
+from streams.api.serving import add
 
 if TYPE_CHECKING:
-    from streams.reloading import Reload
+    from aiohttp import web
 
-_BODY_BYTES_MAX = 4_096
+    from streams.reloading import Reload
 
 
 class Ordered(Protocol):
@@ -37,52 +31,20 @@ class Ordered(Protocol):
 
 
 def add_orders(app: web.Application, ordered: Ordered) -> None:
-    """Let `app` take orders for `ordered`. Its middleware has asked for the token by then."""
+    """Let `app` take orders for `ordered`."""
 
-    async def reload(_request: web.Request) -> web.Response:
+    async def reload(request: web.Request) -> web.StreamResponse:
+        await body_of(request, shapes.NothingAsked)
         done = await ordered.reload()
-        return web.json_response(done.as_data(), status=HTTPStatus.CONFLICT if done.problems else HTTPStatus.OK)
+        return told(done.as_data(), HTTPStatus.CONFLICT if done.problems else HTTPStatus.OK)
 
-    async def release(request: web.Request) -> web.Response:
-        stream = (await _body(request)).get("stream")
-        if not isinstance(stream, str):
-            return refusal(HTTPStatus.BAD_REQUEST, "name a stream")
-        return web.json_response({"stream": stream, "partitions": ordered.release(stream)})
+    async def release(request: web.Request) -> web.StreamResponse:
+        stream = (await body_of(request, shapes.StreamAsked)).stream
+        return told({"stream": stream, "partitions": ordered.release(stream)})
 
-    async def rules(_request: web.Request) -> web.Response:
-        return web.json_response(ordered.rules_told())
+    async def rules(_request: web.Request) -> web.StreamResponse:
+        return told(ordered.rules_told())
 
-    app.router.add_post(RELOAD, guarded(reload))
-    app.router.add_post(RELEASE, guarded(release))
-    app.router.add_get(RULES, rules)
-
-
-_Handler = Callable[[web.Request], Awaitable[web.Response]]
-
-
-def guarded(handler: _Handler) -> _Handler:
-    """Refuse, before `handler` sees it, what a page of another site may have sent."""
-
-    async def guarded(request: web.Request) -> web.Response:
-        origin = request.headers.get("Origin")
-        if origin is not None and urlsplit(origin).hostname != host_name(request.headers.get("Host")):
-            return refusal(HTTPStatus.FORBIDDEN, "orders of other sites are not taken")
-        if request.content_type != "application/json":
-            return refusal(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "an order is JSON")
-        return await handler(request)
-
-    return guarded
-
-
-async def _body(request: web.Request) -> Mapping[str, Any]:
-    raw = await request.content.read(_BODY_BYTES_MAX)
-    try:
-        body = json.loads(raw)
-    except (ValueError, RecursionError):
-        return {}
-    return body if isinstance(body, dict) else {}
-
-
-def refusal(status: HTTPStatus, why: str) -> web.Response:
-    """Say in one line why not."""
-    return web.json_response({"error": why}, status=status)
+    add(app, table.RELOAD, reload)
+    add(app, table.RELEASE, release)
+    add(app, table.RULES, rules)

@@ -106,6 +106,11 @@ class Overview:
         """The source stages that are ours."""
         return [stage for stage in self._of(SourceStage) if isinstance(stage, SourceStage)]
 
+    @property
+    def rules(self) -> Mapping[str, Rule]:
+        """The rules in force, by id."""
+        return self._rules
+
     def blind(self) -> dict[str, bool]:
         """Say of each stream whether it should be heard and is not."""
         told: dict[str, bool] = {}

@@ -10,21 +10,24 @@ from alerts.callout import Crew
 from alerts.duty import Calendar
 from alerts.icalendars import read_calendar
 from alerts.rosters import People, read_people
+from streams.calendarfeeds import CalendarFeeds, is_address
 from streams.settings import SettingsError
 from streams.yamlfile import read_yaml
 
 SHIPPED = Path(__file__).resolve().parent.parent / "alerts" / "ladders.yaml"
 
 
-def read_crew(path: Path | None, zone: str, channels: Collection[str]) -> Crew:
+def read_crew(path: Path | None, zone: str, channels: Collection[str], feeds: CalendarFeeds) -> Crew:
     """Read our ladders and a site's file over them. Raise SettingsError naming all that is wrong, a line each."""
-    shipped = _read(SHIPPED, zone, channels)
-    own = shipped if path is None else _read(path, zone, channels)
+    shipped = _read(SHIPPED, zone, channels, feeds)
+    own = shipped if path is None else _read(path, zone, channels, feeds)
     return Crew(ladders={**shipped.ladders, **own.ladders}, roster=own.roster)
 
 
-def _read(path: Path, zone: str, channels: Collection[str]) -> People:
+def _read(path: Path, zone: str, channels: Collection[str], feeds: CalendarFeeds) -> People:
     def open_calendar(name: str) -> Calendar:
+        if is_address(name):
+            return feeds.open(name)
         try:
             text = (path.parent / name).read_text(encoding="utf-8-sig")
         except (OSError, ValueError) as error:

@@ -2,79 +2,61 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-import msgspec
 from aiokafka.errors import KafkaError
 from prometheus_client import CollectorRegistry
 
-from alerts.commands import Command
 from alerts.desk import Desk
-from alerts.notices import NoticeChange
 from alerts.outbox.outbox import Outbox, Surroundings
 from alerts.placing import Places
-from alerts.records import AlertRecord
 from alerts.routing import Routing
-from alerts.silences import read_silence
+from alerts.senders.poster import Reach
 from alerts.site import Site as DeskSite
 from detectors.rules import Rule
 from streams.access import access_of
-from streams.breaker import BreakerLimits
+from streams.alertmanagerside import add_alertmanager
+from streams.atdesk import AtDesk
+from streams.beside import Beside
+from streams.calendarfeeds import CalendarFeeds
 from streams.commandlog import add_commands
-from streams.desk_stage import DeskStage, Listener
+from streams.desk_stage import DeskStage
+from streams.deskside import add_deskside
+from streams.door import Caller, Door
 from streams.feed import Feed
 from streams.handling import HandlingCollector
+from streams.historian import Historian
+from streams.historyapi import add_history
 from streams.host import Host
-from streams.hosting import HostSettings, Wiring
-from streams.judge_stage import JudgeStage
+from streams.hosting import HostSettings
+from streams.listeners import Listeners
 from streams.metrics import Metrics
-from streams.note_stage import NoteStage
 from streams.orders import add_orders
 from streams.overview import Overview, Rates, SeriesLevels
 from streams.peoplefile import read_crew
-from streams.pulse import Pulse
 from streams.readiness import unready
 from streams.reloading import Reload, Reloader
 from streams.settings import Settings, SettingsError, secret_of
 from streams.site import SHIPPED, Site
-from streams.source_stage import Place, SourceStage, Ways
-from streams.stage import Outgoing, Stage
+from streams.stage import Outgoing
 from streams.state import state_folder
-from streams.topics import ALERTS, COMMANDS, NOTIFICATIONS, PARTIALS, Topic, notifications, plan, stream_topic
+from streams.tellings import Tellings
+from streams.topics import NOTIFICATIONS, Topic, notifications, plan
+from streams.undelivered import add_undelivered
 from streams.version import VERSION
 from streams.waysout import heartbeat_of, policies_of, senders_of
-from streams.web import Caller, Door, make_app, serve
+from streams.web import make_app, serve
 from streams.windowfile import windows_of
+from streams.wirings import Wirings
 
-_REFRESH_S = 1.0
-_SAY_AGAIN_S = 60.0
+if TYPE_CHECKING:
+    from aiohttp import web
+
 _SEND_GRACE_S = 3.0
-
-
-@dataclass(slots=True)
-class Listeners:
-    """Everybody who hears the desk at once: open pages, and whoever runs the service."""
-
-    feed: Feed
-    others: list[Listener] = field(default_factory=list)
-
-    def alert(self, record: AlertRecord) -> None:
-        """Pass a change of level on."""
-        self.feed.publish("alert", msgspec.to_builtins(record))
-        for other in self.others:
-            other.alert(record)
-
-    def notice(self, change: NoticeChange) -> None:
-        """Pass a step of a notice on."""
-        self.feed.publish("notice", change.notice.as_data())
-        for other in self.others:
-            other.notice(change)
 
 
 class Service:
@@ -97,11 +79,14 @@ class Service:
         self.metrics.show_targets(lambda: self.rules, clock)
         self.listeners = Listeners(Feed())
         self._zone = ZoneInfo(settings.zone)
-        self._crew = self._next_crew = read_crew(settings.people, settings.zone, settings.channels)
+        folder, reach = state_folder(settings.state_dir), Reach(private=settings.calendars.private)
+        self._feeds = CalendarFeeds(folder, reach, _wall_ms, self.metrics.count_calendar)
+        self._crew = self._next_crew = read_crew(settings.people, settings.zone, settings.channels, self._feeds)
         self._routing = Routing(channels=tuple(settings.channels), receivers=settings.receivers)
         self._desk_site = DeskSite(
             windows=windows_of(settings.windows, self._zone),
             english=self.site.english,
+            page=settings.web.url or "",
             above=None if self.site.topology is None else Places(self.site.topology),
         )
         try:
@@ -110,17 +95,29 @@ class Service:
             raise SettingsError(str(error)) from error
         self._senders = senders_of(settings, self._publish)
         self._heartbeat = heartbeat_of(settings)
-        self._pulse = Pulse()
         token_file = settings.web.token_file
         callers = [Caller(name, one.role, secret_of(one.token_file)) for name, one in settings.web.operators.items()]
         self._door = Door(secret_of(token_file) if token_file else None, settings.web.hosts, tuple(callers))
         self._outbox: Outbox | None = None
+        self.beside: Beside | None = None  # while it runs
         self._reloader = Reloader(settings.rules, self, _wall_ms, site, settings.topology)
+        wirings = Wirings(settings, site, self.overview, rules=lambda: self.rules, desk=self._desk_stage)
         self.host = Host(
             HostSettings(bootstrap=settings.broker, app_id=settings.group, access=self.access),
-            self._wirings(),
+            wirings.all(self.streams, self.metrics),
             clock=clock,
             on_ready=self._up,
+        )
+        self.at_desk = AtDesk(
+            self.overview,
+            self.host.publish,
+            channels=tuple(settings.channels),
+            rules=lambda: self.rules,
+            crew=lambda: self._crew,
+        )
+        self._folder = state_folder(settings.state_dir)
+        self._historian = Historian(
+            settings.broker, self._folder, settings.group, self.metrics, now_ms=_wall_ms, access=self.access
         )
         self.metrics.registry.register(HandlingCollector(lambda: self.host.tally, self.host.progress))
         self.overview.held = lambda: {(progress.topic, progress.partition) for progress in self.host.progress()}
@@ -145,25 +142,45 @@ class Service:
         `Host.run` raises.
         """
         self._on_ready = on_ready
-        app = make_app(self.overview, self.metrics.registry, self.listeners.feed, self, self._door)
-        add_orders(app, self)
-        add_commands(app, self, self._clock)
-        server = await serve(app, self.settings.web.host, self.settings.web.port)
+        server = await serve(self.app(), self.settings.web.host, self.settings.web.port)
         self.url = f"http://{self.settings.web.host}:{server.port}"
-        around = Surroundings(now_ms=_wall_ms, folder=state_folder(self.settings.state_dir), name=self.settings.group)
+        tellings = Tellings(self.host.publish, self.metrics.count_history)
+        around = Surroundings(now_ms=_wall_ms, folder=self._folder, name=self.settings.group, witness=tellings.witness)
         self._outbox = Outbox(self._senders, policies_of(self.settings, self._senders), self.metrics, around)
-        beats = [self._every(_REFRESH_S, self._refresh), self._every(_SAY_AGAIN_S, self._say_again)]
-        if self._heartbeat is not None:
-            beats.append(self._every(self.settings.heartbeat.every / 1000, self._beat_heart))
+        beside = self.beside = Beside(
+            host=self.host,
+            overview=self.overview,
+            metrics=self.metrics,
+            outbox=self._outbox,
+            now_ms=_wall_ms,
+            reasons=self.reasons,
+            heartbeat=self._heartbeat,
+            heartbeat_every_s=self.settings.heartbeat.every / 1000,
+            feeds=self._feeds,
+            feeds_every_s=self.settings.calendars.every / 1000,
+        )
         await self._outbox.open(self.host.fail)
         try:
-            async with _beside(*beats):
+            async with beside.at_work(tellings.run(), self._historian.run()):
                 await self.host.run()
         finally:
             await self._outbox.close(_SEND_GRACE_S)
+            await self._historian.close()
             if self._heartbeat is not None:
                 await self._heartbeat.close()
             await server.stop()
+
+    def app(self) -> web.Application:
+        """Put the page and the whole API together."""
+        metrics, feed = self.metrics, self.listeners.feed
+        app = make_app(self.overview, metrics.registry, feed, self, self._door, count=metrics.count_request)
+        add_orders(app, self)
+        add_commands(app, self.at_desk, self._clock)
+        add_deskside(app, self.at_desk, self._clock)
+        add_alertmanager(app, self.at_desk, self._clock, _wall_ms())
+        add_history(app, self._historian, self.overview, self.settings.judge_partitions)
+        add_undelivered(app, lambda: self._outbox)
+        return app
 
     def stop(self) -> None:
         """Ask `run` to end cleanly."""
@@ -177,6 +194,10 @@ class Service:
             slow=self.overview.breakers(),
             trouble=None if self._outbox is None else self._outbox.trouble,
         )
+
+    def warnings(self) -> list[str]:
+        """Say what is not as it should be, and keeps nothing from being done."""
+        return self._feeds.warnings()
 
     # Rules, while running.
 
@@ -194,7 +215,7 @@ class Service:
             if stream not in self.streams
         ]
         try:
-            self._next_crew = read_crew(self.settings.people, self.settings.zone, self.settings.channels)
+            self._next_crew = read_crew(self.settings.people, self.settings.zone, self.settings.channels, self._feeds)
             self._desk(rules)
         except ValueError as error:
             said += str(error).splitlines()
@@ -220,40 +241,6 @@ class Service:
             "last_reload": None if last is None else last.as_data(),
         }
 
-    # Commands of people.
-
-    async def enter(self, command: Command) -> None:
-        """Put a command into the desk's log, wherever the desk is; raise aiokafka's `KafkaError` if it is not safe."""
-        await self.host.publish(Outgoing(COMMANDS, command.encode(), command.command.encode()))
-
-    def outcome(self, command: str) -> str | None:
-        """Say what came of a command, if the desk is here and knows it."""
-        return next((told for stage in self.overview.desks if (told := stage.desk.outcome(command))), None)
-
-    def incident(self, incident: str) -> Mapping[str, Any] | None:
-        """Tell all of an incident, if the desk is here and keeps it."""
-        for stage in self.overview.desks:
-            known = stage.desk.incidents.get(incident)
-            if known is not None:
-                followed = stage.desk.callout.escalations.get(incident)
-                return {**known.as_data(), "escalation": None if followed is None else followed.as_data()}
-        return None
-
-    def silences(self) -> list[dict[str, Any]]:
-        """List the silences that hold or will, if the desk is here, the next to end first."""
-        known = [each for stage in self.overview.desks for each in stage.desk.silences.all()]
-        return [each.as_data() for each in known if each.ends_ms > self._clock()]
-
-    def preview(self, asked: Mapping[str, Any]) -> list[dict[str, Any]]:
-        """Say what a silence would hide of what fires now, worst first. Raise SilenceError if it cannot be read."""
-        now_ms = self._clock()
-        silence = read_silence("preview", "preview", asked, now_ms)
-        return [
-            {"incident": incident.id, "rule": incident.rule, "level": incident.level, "hidden": len(hidden)}
-            for stage in self.overview.desks
-            for incident, hidden in stage.desk.preview(silence, now_ms)
-        ]
-
     def release(self, stream: str) -> int:
         """Read partitions of a stream on at full speed though next to nothing is usable; return how many."""
         return sum(stage.breaker.release() for stage in self.overview.sources if stage.stream == stream)
@@ -261,32 +248,9 @@ class Service:
     def _up(self) -> None:
         self._on_ready()
 
-    def _wirings(self) -> list[Wiring]:
-        settings = self.settings
-        breaker = BreakerLimits(settings.breaker.share, settings.breaker.events)
-        ways = Ways(settings.judge_partitions, settings.lateness, settings.expect_every, breaker, self.site)
-
-        def source(stream: str) -> Wiring:
-            def make(partition: int, partitions: int) -> Stage:
-                place = Place(stream, partition, partitions)
-                stage = SourceStage(place, self.rules, self.overview.counts, ways)
-                return self.overview.keep(stream_topic(stream), partition, stage)
-
-            return Wiring(stream_topic(stream), make)
-
-        def judge(partition: int, partitions: int) -> Stage:
-            expected, english = self.settings.expect_every, self.site.english
-            stage = JudgeStage(partition, partitions, self.rules, self.metrics, expected, english=english)
-            return self.overview.keep(PARTIALS, partition, stage)
-
-        def desk(partition: int, partitions: int) -> Stage:  # noqa: ARG001  the topic has one partition
-            assert self._outbox is not None
-            return self.overview.keep(COMMANDS, partition, DeskStage(self._desk(), self._outbox, self.listeners))
-
-        def note(partition: int, partitions: int) -> Stage:  # noqa: ARG001  it keeps nothing
-            return NoteStage()
-
-        return [*map(source, self.streams), Wiring(PARTIALS, judge), Wiring(ALERTS, note), Wiring(COMMANDS, desk)]
+    def _desk_stage(self) -> DeskStage:
+        assert self._outbox is not None
+        return DeskStage(self._desk(), self._outbox, self.listeners, self.metrics.count_bad_command)
 
     def _desk(self, rules: Sequence[Rule] | None = None) -> Desk:
         chosen = self.rules if rules is None else rules
@@ -299,44 +263,6 @@ class Service:
         except (KafkaError, RuntimeError):  # RuntimeError: Kafka is not, or no longer, connected
             return False
         return True
-
-    async def _refresh(self) -> None:
-        self.overview.refresh(self.metrics)
-        assert self._outbox is not None
-        now_ms = _wall_ms()
-        for channel, waiting in self._outbox.waiting().items():
-            oldest_ms = now_ms if waiting.oldest_ms is None else waiting.oldest_ms
-            self.metrics.set_outbox(channel, waiting.count, max(now_ms - oldest_ms, 0) / 1000)
-
-    async def _say_again(self) -> None:
-        assert self._outbox is not None
-        for stage in self.overview.desks:
-            await self._outbox.refresh(stage.desk.firing)
-
-    async def _beat_heart(self) -> None:
-        assert self._heartbeat is not None
-        if self._pulse.beats(self.host.progress(), self.reasons()):
-            await self._heartbeat.send()
-
-    async def _every(self, seconds: float, act: Callable[[], Awaitable[None]]) -> None:
-        try:
-            while True:
-                await asyncio.sleep(seconds)
-                await act()
-        except Exception as reason:  # noqa: BLE001  not swallowed: `Host.run` raises it
-            self.host.fail(reason)
-
-
-@contextlib.asynccontextmanager
-async def _beside(*work: Coroutine[object, object, None]) -> AsyncIterator[None]:
-    """Do work as long as the block runs."""
-    tasks = [asyncio.create_task(one) for one in work]
-    try:
-        yield
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _wall_ms() -> int:

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, SecretStr
@@ -30,6 +31,7 @@ SHIPPED_RULES = Path(__file__).resolve().parent.parent / "rules"
 DEFAULT_RULES = (SHIPPED_RULES / "telecom", SHIPPED_RULES / "service.yaml")
 """One trade, and the watcher itself: all trades together would tell of one trouble by the rules of five."""
 _PORT_MAX = 65_535
+_PAGE_URL_CHARS_MAX = 200  # it is a line of every digest
 
 
 class SettingsError(ValueError):
@@ -99,6 +101,21 @@ def _channel_name(name: str) -> str:
     return name
 
 
+def _page_url(text: str) -> str:
+    try:
+        parts = urlsplit(text)
+        _ = parts.port
+    except ValueError:
+        raise ValueError("is no address of a page, as in https://noc.example:8010") from None
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("holds no user and password: it stands in every message")  # not quoted: it may be a secret
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        raise ValueError("must be http:// or https:// with a host, and neither ? nor #, as in https://noc.example")
+    if len(text) > _PAGE_URL_CHARS_MAX or not text.isascii() or not text.isprintable() or " " in text:
+        raise ValueError(f"must be at most {_PAGE_URL_CHARS_MAX} printable ASCII characters, without spaces")
+    return text.rstrip("/")
+
+
 def _day(value: object) -> object:
     try:
         return date.fromisoformat(value) if isinstance(value, str) and value != OFFICIAL else value
@@ -131,6 +148,7 @@ class Web(_Part):
     token_file: Path | None = None  # asked for where the address is open to other machines
     operators: Mapping[str, Operator] = {}  # who may give commands; none named: whoever has the token, by any name
     hosts: tuple[str, ...] = ()  # names under which the page may be asked for besides loopback
+    url: Annotated[str, AfterValidator(_page_url)] | None = None  # how people reach it: messages link to it
 
 
 class Breaker(_Part):
@@ -147,6 +165,13 @@ class Heartbeat(_Part):
     url_file: Path | None = None
     every: Span = 60_000
     private: bool = False
+
+
+class Calendars(_Part):
+    """How on-call calendars are fetched that the file of people names by their address."""
+
+    every: Span = 900_000
+    private: bool = False  # whether they may lie in the site's own network, and be asked by plain http
 
 
 class Settings(BaseSettings):
@@ -169,7 +194,12 @@ class Settings(BaseSettings):
     # files and folders; those shipped for a mobile operator, where nothing is said
     rules: Annotated[tuple[Path, ...], BeforeValidator(_names), NoDecode] = DEFAULT_RULES
     # listened to, besides those of the rules and those declared here
-    streams: Annotated[tuple[str, ...], BeforeValidator(_names), NoDecode] = ("calls", "complaints", "network")
+    streams: Annotated[tuple[str, ...], BeforeValidator(_names), NoDecode] = (
+        "calls",
+        "complaints",
+        "network",
+        "plans",  # planned work keeps its alerts quiet, whatever the rules read
+    )
     custom_streams: Annotated[Mapping[str, Stream], PlainValidator(_custom_streams)] = {}
     topology: Path | None = None  # the table of places
     stream_partitions: int = Field(default=8, ge=1)  # of topics that are not there yet
@@ -184,6 +214,7 @@ class Settings(BaseSettings):
     lang: Literal["zh", "en"] = "zh"
     web: Web = Web()
     people: Path | None = None  # ladders, roles, rotas, who hears by what
+    calendars: Calendars = Calendars()
     channels: Mapping[ChannelName, AnyChannel] = {"console": ConsoleChannel(type="console")}
     windows: Path | None = None  # maintenance windows, in a file of their own
     receivers: Mapping[str, tuple[str, ...]] = {}  # receiver of a rule's `notify` → channels; not named: all

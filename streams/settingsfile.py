@@ -16,7 +16,7 @@ from detectors.places import Problem, describe, quoted, suggest
 from detectors.vocabulary import STREAMS
 from streams.channelsettings import KINDS, SECRETS
 from streams.security import Security
-from streams.settings import Breaker, Heartbeat, Operator, Settings, SettingsError, Web, WrongPartError
+from streams.settings import Breaker, Calendars, Heartbeat, Operator, Settings, SettingsError, Web, WrongPartError
 from streams.yamlfile import YamlFile, path_text, read_yaml
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ _WANTED: Mapping[str, str] = {
 }
 _PARTS: Mapping[int | str, type[BaseModel]] = {
     "breaker": Breaker,
+    "calendars": Calendars,
     "heartbeat": Heartbeat,
     "security": Security,
     "web": Web,

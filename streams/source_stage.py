@@ -12,6 +12,7 @@ import numpy as np
 
 from detectors.gate import ACCEPTED, DUPLICATE, LATE
 from detectors.monitor import Monitor
+from streams import planned
 from streams.breaker import Breaker, BreakerLimits
 from streams.counts import Counts
 from streams.deadletters import build
@@ -100,6 +101,8 @@ class SourceStage:
     def _begin(self, rules: Sequence[Rule]) -> None:
         self._rules = [rule for rule in rules if self.stream in rule.streams]
         self._reading = Reading(self._site, self.stream, self._rules)
+        more = planned.FIELDS if self.stream == planned.STREAM else ()
+        self._fields = tuple(dict.fromkeys((*self._reading.fields, *more)))
         self._monitor = Monitor(self._rules, self._site.streams, lateness_ms=self._lateness_ms)
         self._step_ms = int(np.gcd.reduce([rule.hop_ms for rule in self._rules] or [1000]))
 
@@ -114,12 +117,14 @@ class SourceStage:
         """Count a chunk in: refused events and late ones go their ways, completed panes to the judges."""
         stamped = np.asarray(chunk.timestamps_ms, np.int64)
         now = np.where((stamped > _SANE_MS) & (stamped <= now_ms + _AHEAD_MS), stamped, now_ms)
-        told = self._decoder.gather(chunk.values, self._reading.fields, now_ms=now)
+        told = self._decoder.gather(chunk.values, self._fields, now_ms=now)
         self.counts.open(chunk, self._next_offset)
         self._next_offset = chunk.next_offset
         if self.breaker.count(len(told.ids) + len(told.refused), len(told.refused), now_ms):
             self._tell_breaker()
         out = self._refuse(chunk, told, now_ms)
+        if self.stream == planned.STREAM:
+            out += planned.commands_of(chunk, told, now_ms)
         for time_ms, first, last in _between_heartbeats(told):
             out.extend(self._admit(chunk, told, first, last))
             if time_ms is not None:

@@ -25,10 +25,14 @@ DEADLETTERS = f"{PREFIX}.deadletters"
 LATE_EVENTS = f"{PREFIX}.late"
 SNAPSHOTS = f"{PREFIX}.snapshots"
 NOTICES = f"{PREFIX}.notices"
+HISTORY = f"{PREFIX}.history"
 NOTIFICATIONS = f"{PREFIX}.notifications"
 RETRIES = f"{PREFIX}.retries"
 
 _DAY_MS = 86_400_000
+HISTORY_DAYS = 400
+"""So long is kept what happened: a year, and the month to compare it with."""
+
 _MINUTE_MS = 60_000
 _CONNECT_TIMEOUT_MS = 10_000
 
@@ -80,6 +84,7 @@ def plan(streams: Iterable[str], *, stream_partitions: int, judge_partitions: in
     [('tocsin.calls', 8), ('tocsin.partials', 4), ('tocsin.alerts', 1)]
     """
     kept_for_days = {"retention.ms": str(30 * _DAY_MS)}
+    kept_long = {"retention.ms": str(HISTORY_DAYS * _DAY_MS)}
     # A snapshot is replaced every few seconds, and a restore reads what compaction left: it shall come round soon.
     ring = {
         "cleanup.policy": "compact",
@@ -95,7 +100,8 @@ def plan(streams: Iterable[str], *, stream_partitions: int, judge_partitions: in
         Topic(AUDIT, 1, {"retention.ms": "-1"}, exact=True),  # who did what: for ever
         Topic(DEADLETTERS, 1, kept_for_days),
         Topic(LATE_EVENTS, 1, kept_for_days),
-        Topic(NOTICES, 1, kept_for_days, exact=True),
+        Topic(NOTICES, 1, kept_long, exact=True),
+        Topic(HISTORY, 1, kept_long, exact=True),
         retries(),
         Topic(SNAPSHOTS, judge_partitions, ring, exact=True),
     ]

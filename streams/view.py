@@ -86,3 +86,6 @@ class Readiness(Protocol):
 
     def reasons(self) -> Sequence[str]:
         """Say, in a line each, why it cannot; nothing when it can."""
+
+    def warnings(self) -> Sequence[str]:
+        """Say, in a line each, what is not as it should be and keeps nothing from being done."""

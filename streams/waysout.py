@@ -14,6 +14,7 @@ from alerts.heartbeat import HeartbeatSender
 from alerts.notifications import Sender
 from alerts.outbox.channel import Digesting
 from alerts.outbox.item import ChannelPolicy
+from alerts.outbox.queue import DIGEST_LEN_MAX
 from alerts.senders.alertmanager import AlertmanagerSender
 from alerts.senders.apprise import AppriseSender
 from alerts.senders.bot import BotSender, Dialect
@@ -86,6 +87,8 @@ def policy_of(channel: given.Channel, sender: Sender) -> ChannelPolicy:
     )
     if channel.per_minute is not None:
         policy = replace(policy, sends_max=1)
+    if isinstance(channel, given.WebhookChannel | given.AlertmanagerChannel):  # their readers are programs
+        policy = replace(policy, digest_reds_max=DIGEST_LEN_MAX)
     if isinstance(channel, given.SmsChannel):  # the template of a digest has room for one name
         policy = replace(policy, digests=channel.digest_template is not None, digest_reds_max=1)
     return policy

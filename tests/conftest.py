@@ -127,6 +127,12 @@ def alertmanager(tmp_path: Path) -> Iterator[Alertmanager]:
 
 
 @pytest.fixture(scope="session")
+def amtool() -> str:
+    """The path of Alertmanager's command line."""
+    return _or_skip(lambda: program("amtool"))
+
+
+@pytest.fixture(scope="session")
 def chromium() -> str:
     """The path of a Chromium."""
     return _or_skip(lambda: program("chromium"))

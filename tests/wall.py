@@ -69,10 +69,15 @@ class Ready:
     """Ready unless a test gives reasons."""
 
     why: list[str] = field(default_factory=list)
+    amiss: list[str] = field(default_factory=list)
 
     def reasons(self) -> Sequence[str]:
         """Give them."""
         return self.why
+
+    def warnings(self) -> Sequence[str]:
+        """Nothing is amiss."""
+        return self.amiss
 
 
 def incident(level: str, zh: str, en: str, region: str, minutes: float, **changes: object) -> IncidentRow:
@@ -90,6 +95,7 @@ def incident(level: str, zh: str, en: str, region: str, minutes: float, **change
             "zh": "通知传输值班，启用备用路由。",
             "en": "Call transmission on duty; switch to the standby route.",
         },
+        "owner": "",
         "since": rfc3339(NOW - timedelta(minutes=minutes)),
         "updated": rfc3339(NOW),
         "value": 12_600.0,

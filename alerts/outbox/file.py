@@ -126,6 +126,15 @@ class OutboxFile:
             (Outcome.DELIVERED, time_ms),
         ).fetchall()
 
+    def ended_since(self, time_ms: int) -> list[Ended]:
+        """Give what met its end since then, the oldest end first."""
+        rows = self._connection.execute(
+            "SELECT body, offered_ms, outcome, ended_ms FROM notifications WHERE outcome IS NOT NULL AND ended_ms > ? "
+            "ORDER BY ended_ms, rowid",
+            (time_ms,),
+        )
+        return [Ended(Item(_decoder.decode(body), at), Outcome(outcome), end) for body, at, outcome, end in rows]
+
     def dead_letters(self) -> list[DeadLetter]:
         """Give what was given up and is still kept."""
         marks = ",".join("?" * len(DEAD))
@@ -135,6 +144,21 @@ class OutboxFile:
             DEAD,
         )
         return [DeadLetter(Item(_decoder.decode(body), at), Outcome(outcome), end) for body, at, outcome, end in rows]
+
+    def revive(self, keys: Sequence[str], now_ms: int) -> list[Item]:
+        """Let notifications that were given up wait anew, from now on; return those there are."""
+        marks = ",".join("?" * len(DEAD))
+        found: list[Item] = []
+        with self._connection as connection:
+            for key in keys:
+                row = connection.execute(
+                    "UPDATE notifications SET outcome = NULL, ended_ms = NULL, offered_ms = ? "  # noqa: S608
+                    f"WHERE key = ? AND outcome IN ({marks}) RETURNING body",
+                    (now_ms, key, *DEAD),
+                ).fetchone()
+                if row is not None:
+                    found.append(Item(_decoder.decode(row[0]), now_ms))
+        return found
 
     def forget(self, before_ms: int) -> None:
         """Forget what ended before then."""

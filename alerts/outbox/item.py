@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from alerts.notifications import Notification
+from alerts.notifications import ASIDES, Notification
 
 HOUR_MS = 3_600_000
 
@@ -59,12 +59,13 @@ class Item:
     @property
     def is_red(self) -> bool:
         """Whether it says that something is red."""
-        return self.notification.record.level == "red"
+        return self.notification.record.level == "red" and self.notification.reason not in ASIDES
 
     @property
     def is_about_red(self) -> bool:
         """Whether it says that something is red, or no longer is."""
-        return "red" in (self.notification.record.level, self.notification.record.was)
+        told = self.notification
+        return "red" in (told.record.level, told.record.was) and told.reason not in ASIDES
 
     def gives_up_ms(self, policy: ChannelPolicy) -> int:
         """Say when it has waited too long."""

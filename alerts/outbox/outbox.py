@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import random
+import sqlite3
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +16,7 @@ import msgspec
 
 from alerts.notifications import Delivery, Notification, Sender
 from alerts.outbox.channel import Channel, Refreshing
+from alerts.outbox.file import DeadLetter
 from alerts.outbox.item import DEAD, ChannelPolicy, Ended, Item, Outcome, Waiting
 from alerts.outbox.queue import ChannelQueue
 from alerts.outbox.writer import Writer
@@ -27,6 +29,10 @@ TIDY_S = 30.0
 _log = logging.getLogger(__name__)
 
 
+class OutboxError(OSError):
+    """The file of the outbox does not do. One line."""
+
+
 class OutboxMetrics(Protocol):
     """Who counts."""
 
@@ -34,14 +40,23 @@ class OutboxMetrics(Protocol):
         """Count one outcome of one channel."""
 
 
+Witness = Callable[[Ended, Delivery | None, int], object]
+"""Hears how a notification met its end: by which try, if by one, and how many were told in the same message."""
+
+
+def _nobody(ended: Ended, delivery: Delivery | None, together: int) -> None:
+    """Let ends go unheard."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
-    """Time, chance and place, as the outbox sees them; a test brings its own."""
+    """Time, chance, place and witness, as the outbox sees them; a test brings its own."""
 
     now_ms: Callable[[], int]
     folder: Path
     name: str = "tocsin"  # tells its files from those of another service in the same folder
     chance: random.Random = field(default_factory=random.Random)
+    witness: Witness = _nobody
 
 
 class Outbox:
@@ -66,7 +81,12 @@ class Outbox:
             for name, sender in senders.items()
         }
         self._writer = Writer(
-            surroundings.folder, surroundings.name, surroundings.now_ms, self._taken, self._sent_before
+            surroundings.folder,
+            surroundings.name,
+            surroundings.now_ms,
+            self._taken,
+            self._sent_before,
+            lambda one: surroundings.witness(one, None, 1),
         )
         self._tasks: list[asyncio.Task[None]] = []
         self._moved = asyncio.Event()  # something met its end
@@ -98,6 +118,20 @@ class Outbox:
     def broken(self) -> list[str]:
         """Name the channels whose receiver is taken to be down."""
         return [name for name, channel in self._channels.items() if channel.queue.is_open]
+
+    async def undelivered(self) -> list[DeadLetter]:
+        """Give what was given up in the last week, the oldest first. Raise OutboxError if the file cannot be read."""
+        try:
+            return await self._writer.dead_letters()
+        except (sqlite3.Error, OSError) as error:
+            raise OutboxError(f"the outbox cannot be read: {error}") from error
+
+    async def retry(self, keys: Sequence[str]) -> int:
+        """Try anew what was given up, by its keys; return how many there were. Raise OutboxError as `undelivered`."""
+        try:
+            return await self._writer.revive(keys)
+        except (sqlite3.Error, OSError) as error:
+            raise OutboxError(f"the outbox cannot be written: {error}") from error
 
     # Work.
 
@@ -158,7 +192,7 @@ class Outbox:
     def ended(self, channel: Channel, ended: Sequence[Ended], delivery: Delivery | None = None) -> None:
         """Note what met its end, by a try or without one."""
         for one in ended:
-            self._end(one, delivery)
+            self._end(one, delivery, len(ended))
             if one.outcome in DEAD and not one.item.fell_back:
                 self._fall_back(channel, one.item)
 
@@ -174,12 +208,12 @@ class Outbox:
     def _taken(self, item: Item) -> None:
         channel = self._channels.get(item.notification.channel)
         if channel is None:  # it waited on disk, and the settings no longer name its channel
-            self._end(Ended(item, Outcome.REFUSED, self.now_ms()), None)
+            self._end(Ended(item, Outcome.REFUSED, self.now_ms()), None, 1)
             return
         self.ended(channel, channel.queue.add(item))
         channel.wake()
 
-    def _end(self, ended: Ended, delivery: Delivery | None) -> None:
+    def _end(self, ended: Ended, delivery: Delivery | None, together: int) -> None:
         told = ended.item.notification
         self._metrics.notified(told.channel, ended.outcome)
         if ended.outcome in DEAD:
@@ -187,6 +221,7 @@ class Outbox:
             _log.warning("channel %s: alert %s at %s was given up: %s%s", told.channel, told.record.alert,
                          told.record.level, ended.outcome, why)  # fmt: skip
         self._writer.end((ended,))
+        self._around.witness(ended, delivery, 1 if delivery is None else together)
         self._moved.set()
 
     def _fall_back(self, channel: Channel, item: Item) -> None:

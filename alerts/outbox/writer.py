@@ -11,12 +11,15 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
-from alerts.outbox.file import KEPT_MS, OutboxFile
+from alerts.outbox.file import KEPT_MS, DeadLetter, OutboxFile
 from alerts.outbox.item import Ended, Item
 from alerts.outbox.pace import MINUTE_MS
 
 RETRY_S = 1.0
 """After a write that failed, the next is tried so much later."""
+
+RETOLD_MS = 86_400_000
+"""Ends no older than this are told again when a file is opened: whoever told them last may not have come to it."""
 
 UNWRITTEN_LEN_MAX = 5_000
 """With more than this not on disk, nothing should be offered until there is room again."""
@@ -32,13 +35,14 @@ class Writer:
     better told twice than not at all. What was offered stays unsafe until it is written, and `trouble` says why.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917  where the file is, and who hears what it knows
         self,
         folder: Path,
         name: str,
         now_ms: Callable[[], int],
         taken: Callable[[Item], object],
         sent_before: Callable[[str, int], object],
+        ended_before: Callable[[Ended], object] = lambda _: None,
     ) -> None:
         self.trouble: str | None = None
         self._folder = folder
@@ -46,6 +50,7 @@ class Writer:
         self._now_ms = now_ms
         self._taken = taken
         self._sent_before = sent_before
+        self._ended_before = ended_before
         self._file: OutboxFile | None = None
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="tocsin-outbox")
         self._offered: list[Item] = []
@@ -125,6 +130,21 @@ class Writer:
             self._keep_promises()
             return True
 
+    async def dead_letters(self) -> list[DeadLetter]:
+        """Give what was given up, the oldest first. Raise OSError or sqlite3.Error where the disk does not do."""
+        async with self._one_at_a_time:
+            file = await self._opened(self._ended)
+            return await self._in_thread(file.dead_letters)
+
+    async def revive(self, keys: Sequence[str]) -> int:
+        """Let what was given up be tried anew; return how much of it there was. Raises what `dead_letters` does."""
+        async with self._one_at_a_time:
+            file = await self._opened(self._ended)
+            revived = await self._in_thread(file.revive, keys, self._now_ms())
+        for item in revived:
+            self._recover(item)
+        return len(revived)
+
     async def tidy(self) -> None:
         """Open a file that was not there, take over what workers that are gone left behind, forget what is old."""
         async with self._one_at_a_time:
@@ -175,8 +195,10 @@ class Writer:
         """Give the file. One just opened tells what waited in it, and is told what is on its way but not in it."""
         if self._file is None:
             on_their_way = [item for item in self._live.values() if item.is_released]
-            file, waiting, sent = await self._in_thread(self._open, on_their_way)
+            file, waiting, sent, before = await self._in_thread(self._open, on_their_way)
             self._file = file
+            for one in before:
+                self._ended_before(one)
             for channel, time_ms in sent:
                 self._sent_before(channel, time_ms)
             over = {one.item.key for one in ended}
@@ -186,12 +208,13 @@ class Writer:
             return file
         return self._file
 
-    def _open(self, on_their_way: Sequence[Item]) -> tuple[OutboxFile, list[Item], list[tuple[str, int]]]:
+    def _open(self, on_their_way: Sequence[Item]) -> tuple[OutboxFile, list[Item], list[tuple[str, int]], list[Ended]]:
         now_ms = self._now_ms()
         file = OutboxFile.open(self._folder, self._name, now_ms)
         try:
             file.write(on_their_way, ())
-            return file, file.waiting(), file.delivered_since(now_ms - MINUTE_MS)
+            sent, before = file.delivered_since(now_ms - MINUTE_MS), file.ended_since(now_ms - RETOLD_MS)
+            return file, file.waiting(), sent, before
         except BaseException:
             file.close()
             raise

@@ -11,12 +11,13 @@ once a minute with all that fires. The sender itself remembers nothing; a restar
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
 
-from alerts.notifications import Delivery, Notification, Reason, Result
+from alerts.notifications import ASIDES, Delivery, Notification, Result
 from alerts.records import format_time
 from alerts.senders.labels import labels, reading
 from alerts.senders.poster import Poster, Reach
@@ -40,9 +41,29 @@ class AlertmanagerSender:
 
     async def send(self, notification: Notification) -> Delivery:
         """Post the alert at its level, and the end of what it was before."""
-        if notification.reason is Reason.ENDING:
-            return Delivery(Result.DELIVERED)  # for people: the incident is silenced, and does not fire
+        if notification.reason in ASIDES:
+            return Delivery(Result.DELIVERED)  # for people: what is silenced does not fire
         return await self._post(posted(notification, self._now_ms(), self._hold_ms))
+
+    async def send_digest(self, notifications: Sequence[Notification]) -> Delivery:
+        """Post many in few posts. Every change is in one: each also ends what an alert was before.
+
+        What comes twice of one incident goes in posts one after the other: within one post the last would stand alone.
+        """
+        rounds: list[list[Notification]] = []
+        seen: Counter[str] = Counter()
+        for each in (one for one in notifications if one.reason not in ASIDES):
+            place = seen[each.record.incident]
+            seen[each.record.incident] += 1
+            if place == len(rounds):
+                rounds.append([])
+            rounds[place].append(each)
+        for part in rounds:
+            now_ms = self._now_ms()
+            delivery = await self._post([alert for each in part for alert in posted(each, now_ms, self._hold_ms)])
+            if delivery.result is not Result.DELIVERED:
+                return delivery
+        return Delivery(Result.DELIVERED)
 
     async def refresh(self, firing: Sequence[Notification]) -> Delivery:
         """Post all that fires again, so that it is not forgotten. Return the first post that fails, and stop at it."""
@@ -73,9 +94,11 @@ def posted(notification: Notification, now_ms: int, hold_ms: int) -> list[dict[s
 def _alert(notification: Notification, level: str, now_ms: int, hold_ms: int) -> dict[str, Any]:
     # Alertmanager refuses an alert that ends before it starts: event time may run ahead of this clock.
     record = notification.record
+    source = {"generatorURL": notification.link} if notification.link else {}
     return {
         "labels": labels(record, level),
-        "annotations": reading(notification),
+        "annotations": reading(record, notification.action),
         "startsAt": format_time(min(record.started_ms, now_ms)),
         "endsAt": format_time(now_ms + hold_ms),
+        **source,
     }

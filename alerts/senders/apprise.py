@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from datetime import tzinfo
 from typing import Any
 
-from alerts.digests import clip, counted, digest, line
-from alerts.notifications import Delivery, Notification, Result
+from alerts.digests import clip, counted, digest, line, page
+from alerts.notifications import OF_WINDOWS, Delivery, Notification, Result
 from alerts.texts import Language, level_word
 
 PER_MINUTE = 20
@@ -47,7 +47,10 @@ class AppriseSender:
     async def send(self, notification: Notification) -> Delivery:
         """Tell it."""
         title = f"{level_word(notification.record.level)} {notification.record.title[self._language]}"
-        return await self._tell(title, clip(line(notification, self._zone, self._language), BYTES_MAX))
+        if notification.reason in OF_WINDOWS:
+            title = page(notification, self._zone, self._language).subject
+        said = line(notification, self._zone, self._language)
+        return await self._tell(title, clip("\n".join(filter(None, (said, notification.link))), BYTES_MAX))
 
     async def send_digest(self, notifications: Sequence[Notification]) -> Delivery:
         """Tell many in one message."""

@@ -30,7 +30,7 @@ class ConsoleSender:
     async def send(self, notification: Notification) -> Delivery:
         """Write it."""
         for language in self._languages:
-            line = one_line(notification, self._zone, language)
+            line = " · ".join(filter(None, (one_line(notification, self._zone, language), notification.link)))
             if self._colour:
                 line = f"\x1b[{_COLOURS[notification.record.level]}m{line}\x1b[0m"
             self._write(line)

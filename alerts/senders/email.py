@@ -21,7 +21,7 @@ from email.utils import format_datetime
 from typing import Literal
 
 from alerts.digests import counted, digest, digest_key, page
-from alerts.notifications import Delivery, Notification, Result
+from alerts.notifications import OF_WINDOWS, Delivery, Notification, Result
 from alerts.records import parse_time
 from alerts.texts import LANGUAGES, Language, clean, level_word, local
 
@@ -160,7 +160,10 @@ def mail(notifications: Sequence[Notification], plan: MailPlan, zone: tzinfo) ->
     if len(notifications) == 1:
         title = record.title[plan.language]
         where = " ".join(str(value) for value in record.key.values())
-        message["Subject"] = clean(f"[{level_word(record.level)}] {title} {where}", SUBJECT_LEN_MAX)
+        subject = f"[{level_word(record.level)}] {title} {where}"
+        if first.reason in OF_WINDOWS:
+            subject = page(first, zone, plan.language).subject
+        message["Subject"] = clean(subject, SUBJECT_LEN_MAX)
         message["Message-ID"] = f"<{record.alert}.{first.revision}.{first.idempotency_key[:8]}@{domain}>"
         message["References"] = f"<{record.incident}@{domain}>"
         text = "\n\n".join(page(first, zone, language).text for language in _languages(plan))

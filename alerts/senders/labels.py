@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from alerts.notifications import Notification
 from alerts.records import AlertRecord, Scalar
 from alerts.texts import clean, number
 
@@ -26,16 +25,15 @@ def labels(record: AlertRecord, level: str) -> dict[str, str]:
         "level": level,
         "severity": SEVERITY[level],
     }
-    of_key = {f"key_{name}": _label_value(value) for name, value in record.key.items()}
+    of_key = {f"key_{name}": label_value(value) for name, value in record.key.items()}
     return named | {name: value for name, value in of_key.items() if value}
 
 
-def reading(notification: Notification) -> dict[str, str]:
+def reading(record: AlertRecord, action: Mapping[str, str]) -> dict[str, str]:
     """Give the annotations: what people should read, in both languages, and the ids with which to find it again."""
-    record = notification.record
     texts = {
         f"{name}_{language}": text
-        for name, words in (("title", record.title), ("summary", record.summary), ("action", notification.action))
+        for name, words in (("title", record.title), ("summary", record.summary), ("action", action))
         for language, text in words.items()
         if text
     }
@@ -47,7 +45,8 @@ def reading(notification: Notification) -> dict[str, str]:
     }
 
 
-def _label_value(value: Scalar) -> str:
+def label_value(value: Scalar) -> str:
+    """Write a value of a key as a label."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):

@@ -50,7 +50,7 @@ class Poster:
     """
 
     def __init__(self, url: str, reach: Reach, now_ms: Callable[[], int]) -> None:
-        _check(url, reach)
+        check_address(url, reach)
         self._url = url
         self._reach = reach
         self._now_ms = now_ms
@@ -101,16 +101,7 @@ class Poster:
     def _opened(self) -> aiohttp.ClientSession:
         # Not in the constructor: a session belongs to the running loop.
         if self._session is None:
-            resolver = ThreadedResolver() if self._reach.private else _PublicResolver()
-            self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(resolver=resolver),
-                timeout=aiohttp.ClientTimeout(
-                    total=self._reach.total_timeout_s, sock_connect=self._reach.connect_timeout_s
-                ),
-                auto_decompress=False,  # a small answer must not grow large here
-                cookie_jar=aiohttp.DummyCookieJar(),
-                trust_env=False,
-            )
+            self._session = session_of(self._reach)
         return self._session
 
     def _judge(self, status: int, retry_after: str | None) -> Delivery:
@@ -122,6 +113,18 @@ class Poster:
         if status in _SERVER_ERRORS:
             return Delivery(Result.UNAVAILABLE, wait_ms, status)
         return Delivery(_RETRYABLE_STATUSES.get(status, Result.REFUSED), wait_ms, status)
+
+
+def session_of(reach: Reach) -> aiohttp.ClientSession:
+    """Open a session that goes no further than it may, waits no longer, and keeps nothing."""
+    resolver = ThreadedResolver() if reach.private else _PublicResolver()
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(resolver=resolver),
+        timeout=aiohttp.ClientTimeout(total=reach.total_timeout_s, sock_connect=reach.connect_timeout_s),
+        auto_decompress=False,  # a small answer must not grow large here
+        cookie_jar=aiohttp.DummyCookieJar(),
+        trust_env=False,
+    )
 
 
 def parse_retry_after(text: str, now_ms: int) -> int | None:
@@ -159,7 +162,8 @@ class _PublicResolver(AbstractResolver):
         await self._system.close()
 
 
-def _check(url: str, reach: Reach) -> None:
+def check_address(url: str, reach: Reach) -> None:
+    """Raise ValueError, which does not quote it, for an address that is not allowed."""
     parts = urlsplit(url)
     host = parts.hostname
     if parts.scheme not in ("http", "https") or not host:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from alerts.digests import digest_key
-from alerts.notifications import Delivery, Notification, Result
+from alerts.notifications import ASIDES, Delivery, Notification, Result
 from alerts.senders.signing import signed
 from alerts.texts import LEVEL_WORDS, Language, clean, key_words, number
 
@@ -49,11 +49,16 @@ class SmsSender:
 
     async def send(self, notification: Notification) -> Delivery:
         """Tell it."""
+        if notification.reason in ASIDES:
+            return Delivery(Result.DELIVERED)  # it wakes nobody
         parameters = parameters_of(notification, self._plan.language)
         return await self._tell(self._plan.template, parameters, notification.idempotency_key)
 
     async def send_digest(self, notifications: Sequence[Notification]) -> Delivery:
         """Tell how many there are, and the worst."""
+        notifications = [each for each in notifications if each.reason not in ASIDES]
+        if not notifications:
+            return Delivery(Result.DELIVERED)
         worst = min(notifications, key=lambda each: list(LEVEL_WORDS).index(each.record.level))
         reds = sum(each.record.level == "red" for each in notifications)
         parameters = parameters_of(worst, self._plan.language) | {"count": str(len(notifications)), "reds": str(reds)}

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
 
-from alerts.notifications import Delivery, Notification, Reason, Result
+from alerts.digests import digest_key, shortened
+from alerts.notifications import ASIDES, Delivery, Notification, Result
 from alerts.senders.labels import labels, reading
 from alerts.senders.poster import Poster, Reach
 from alerts.senders.signing import signed
@@ -29,14 +30,42 @@ class WebhookSender:
 
     async def send(self, notification: Notification) -> Delivery:
         """Post it once."""
-        if notification.reason is Reason.ENDING:
-            return Delivery(Result.DELIVERED)  # for people: the incident is silenced, and does not fire
+        if notification.reason in ASIDES:
+            return Delivery(Result.DELIVERED)  # for people: what is silenced does not fire
         body = msgspec.json.encode(payload(notification))
         return await self._poster.post(body, signed(self._secret, self._now_ms(), body, notification.idempotency_key))
+
+    async def send_digest(self, notifications: Sequence[Notification]) -> Delivery:
+        """Post many as one group: every red, and of each other incident what is newest."""
+        told = shortened([each for each in notifications if each.reason not in ASIDES])
+        if not told:
+            return Delivery(Result.DELIVERED)
+        body = msgspec.json.encode(group(told))
+        return await self._poster.post(body, signed(self._secret, self._now_ms(), body, digest_key(notifications)))
 
     async def close(self) -> None:
         """Close the connections."""
         await self._poster.close()
+
+
+def group(notifications: Sequence[Notification]) -> dict[str, Any]:
+    """Write many as Alertmanager would: one group, which fires as long as any of it does."""
+    parts = [payload(each) for each in notifications]
+    alerts = [alert for part in parts for alert in part["alerts"]]
+    fires = any(alert["status"] == "firing" for alert in alerts)
+    return {
+        **parts[0],
+        "groupKey": f"{{}}:{{digest={digest_key(notifications)}}}",
+        "status": "firing" if fires else "resolved",
+        "groupLabels": {},
+        "commonLabels": _common([alert["labels"] for alert in alerts]),
+        "commonAnnotations": _common([alert["annotations"] for alert in alerts]),
+        "alerts": alerts,
+    }
+
+
+def _common(named: Sequence[dict[str, str]]) -> dict[str, str]:
+    return {name: value for name, value in named[0].items() if all(each.get(name) == value for each in named)}
 
 
 def payload(notification: Notification) -> dict[str, Any]:
@@ -44,7 +73,7 @@ def payload(notification: Notification) -> dict[str, Any]:
     record = notification.record
     resolved = record.level == "green"
     named = labels(record, record.was if resolved else record.level)
-    told = reading(notification)
+    told = reading(record, notification.action)
     status = "resolved" if resolved else "firing"
     alert = {
         "status": status,
@@ -52,7 +81,7 @@ def payload(notification: Notification) -> dict[str, Any]:
         "annotations": told | ({"instead_of": notification.instead_of} if notification.instead_of else {}),
         "startsAt": record.started,
         "endsAt": record.time if resolved else _NO_END,
-        "generatorURL": "",
+        "generatorURL": notification.link,
         "fingerprint": record.alert[:16],
     }
     return {
@@ -64,6 +93,6 @@ def payload(notification: Notification) -> dict[str, Any]:
         "groupLabels": {"alertname": record.rule},
         "commonLabels": named,
         "commonAnnotations": told,
-        "externalURL": "",
+        "externalURL": notification.page,
         "alerts": [alert],
     }

@@ -168,13 +168,14 @@ def release(
     \b
     tocsin deadletters release calls
     """
-    from streams.asking import RELEASE, NoAnswer, Refused, ask
+    from streams.api.table import RELEASE
+    from streams.asking import NoAnswer, Refused, ask
 
     _known(stream, None, path)
     token, code = token_of(context, "tocsin deadletters", token_file), 0
     for page in addresses:
         try:
-            _, told = ask(page, RELEASE, {"stream": stream}, token=token)
+            _, told = ask(page, RELEASE.path, {"stream": stream}, token=token)
         except (NoAnswer, Refused) as error:
             code = _say(str(error), 3)
         else:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from streams.commands.joining import ending, joined
-from streams.commands.options import Duration
+from streams.commands.options import LANG, Duration, spoken
 
 if TYPE_CHECKING:
     from alerts.texts import Language
@@ -31,7 +31,7 @@ PARTITIONS = 2  # of each stream: enough to show that they are shared, few enoug
 @click.option("--speed", type=click.FloatRange(0.1, 100),
               help="Event time runs this much faster than ours.  [default: 30]")  # fmt: skip
 @click.option("--for", "for_ms", type=Duration(), help="End by itself after this long, counted from being up.")
-@click.option("--lang", type=click.Choice(["zh", "en"]), help="Language of the terminal.  [default: the locale's]")
+@LANG
 @click.option("--seed", type=click.IntRange(0), help="Another seed, another day.")
 @click.option("--port", type=click.IntRange(0, 65535), help=f"Port of the page.  [default: {PORT}, or a free one]")
 @click.option("--quiet", is_flag=True, help="Say nothing but changes of level and notices.")
@@ -41,7 +41,7 @@ def command(
     name: str,
     speed: float | None,
     for_ms: int | None,
-    lang: str | None,
+    lang: Language | None,
     seed: int | None,
     port: int | None,
     quiet: bool,
@@ -61,7 +61,7 @@ def command(
         service = _service(broker.bootstrap, clock, _free(port), Path(folder))
         for topic in service.topics:
             broker.create(topic.name, topic.partitions)
-        console = _console("en" if (lang or _locale_language()) == "en" else "zh", quiet=quiet)
+        console = _console(lang or spoken(), quiet=quiet)
         context.exit(_run(service, scenario, clock, console, seed, for_ms))
 
 
@@ -144,11 +144,6 @@ def _console(lang: Language, *, quiet: bool) -> Console:
     out = sys.stdout
     words = province.build().words(lang)
     return Console(out, lang=lang, zone=zone, colour=wants_colour(out, os.environ), quiet=quiet, words=words)
-
-
-def _locale_language() -> str:
-    spoken = os.environ.get("TOCSIN_LANG") or os.environ.get("LC_ALL") or os.environ.get("LANG") or "zh"
-    return "en" if spoken.lower().startswith("en") else "zh"
 
 
 def _free(port: int | None) -> int:

@@ -18,6 +18,9 @@ from streams.commands.telling import token_of
 _WAIT_S = 5.0  # for what the desk makes of a command
 _POLL_S = 0.2
 
+Ask = Callable[..., tuple[int, dict[str, Any]]]
+"""Asks the worker for a path, and gives status and answer."""
+
 OUTPUT = click.option("--output", type=click.Choice(["text", "json"]), default="text", show_default=True,
                        help="json: an object a line.")  # fmt: skip
 
@@ -121,17 +124,17 @@ _verb(
 
 def send_command(ask: Callable[..., tuple[int, dict[str, Any]]], asked: dict[str, Any], output: str) -> None:
     """Ask the desk for something, say what came of it, and end."""
-    from streams.commandlog import COMMANDS
+    from streams.api.table import COMMAND
 
     context = click.get_current_context()
-    status, told = ask(COMMANDS, {key: value for key, value in asked.items() if value})
+    status, told = ask(COMMAND.path, {key: value for key, value in asked.items() if value})
     if "command" not in told:
         click.echo(f"{_group(context)}: {told.get('error', f'status {status}')}", err=True)
         context.exit(2)
     outcome = None
     end_s = time.monotonic() + _WAIT_S
     while outcome is None and time.monotonic() < end_s:
-        outcome = ask(f"{COMMANDS}/{quote(told['command'], safe='')}")[1].get("outcome")
+        outcome = ask(f"{COMMAND.path}/{quote(told['command'], safe='')}")[1].get("outcome")
         if outcome is None:
             time.sleep(_POLL_S)
     said = outcome or "accepted; the desk is at another worker, which has not told yet"

@@ -75,12 +75,12 @@ def ending(context: click.Context, name: str) -> Iterator[None]:
     """Turn what the user can mend into one clear line and its exit code."""
     from aiokafka.errors import KafkaError
 
+    from streams.door import ExposedError
     from streams.hosting import DataLost
     from streams.report import ReportError
     from streams.settings import SettingsError
     from streams.snapshots import SnapshotError
     from streams.topics import BrokerUnreachable, TopicError
-    from streams.web import ExposedError
 
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.WARNING)
     try:

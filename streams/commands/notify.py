@@ -1,4 +1,4 @@
-"""`tocsin notify test`: a test message through the real senders, and what came of it."""
+"""`tocsin notify`: a test message through the real senders, and what came of it; what was given up."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from streams.commands import undelivered
 from streams.commands.joining import ending
 
 if TYPE_CHECKING:
@@ -31,7 +32,11 @@ _HINTS: Mapping[tuple[str, int], str] = {
 
 @click.group()
 def command() -> None:
-    """Try out how people are told."""
+    """Try out how people are told; see what was given up, and have it tried again."""
+
+
+command.add_command(undelivered.failed)
+command.add_command(undelivered.retry)
 
 
 @command.command("test")
@@ -67,8 +72,8 @@ def test(context: click.Context, names: tuple[str, ...], path: Path | None, outp
         context.exit(_code(came))
 
 
-def message(channel: str, now_ms: int) -> Notification:
-    """Write the test message."""
+def message(channel: str, now_ms: int, page: str | None = None) -> Notification:
+    """Write the test message; it links to the page."""
     from alerts.notifications import Notification, Reason
     from alerts.records import AlertRecord, alert_id, format_time, incident_id
 
@@ -89,7 +94,9 @@ def message(channel: str, now_ms: int) -> Notification:
         summary={"en": "whoever reads this is reached", "zh": "收到本条即表示通道畅通"},
         incident=incident_id(alert),
     )
-    return Notification(channel, Reason.FIRST, 1, record, {"en": "nothing to do", "zh": "无需处理"})
+    return Notification(
+        channel, Reason.FIRST, 1, record, {"en": "nothing to do", "zh": "无需处理"}, link=f"{page}/" if page else ""
+    )
 
 
 async def _try(settings: Settings) -> dict[str, Delivery]:
@@ -108,7 +115,7 @@ async def _try(settings: Settings) -> dict[str, Delivery]:
 
     async def one(name: str, sender: Sender) -> Delivery:
         try:
-            return await sender.send(message(name, time.time_ns() // 1_000_000))
+            return await sender.send(message(name, time.time_ns() // 1_000_000, settings.web.url))
         finally:
             await sender.close()
 

@@ -2,7 +2,23 @@
 
 from __future__ import annotations
 
+import os
+from typing import TYPE_CHECKING
+
 import click
+
+if TYPE_CHECKING:
+    from alerts.texts import Language
+
+LANG = click.option(
+    "--lang", type=click.Choice(["zh", "en"]), help="Language of the terminal.  [default: the locale's]"
+)
+
+
+def spoken() -> Language:
+    """Say which language the terminal's user reads, by the environment."""
+    said = os.environ.get("TOCSIN_LANG") or os.environ.get("LC_ALL") or os.environ.get("LANG") or "zh"
+    return "en" if said.lower().startswith("en") else "zh"
 
 
 class Duration(click.ParamType):

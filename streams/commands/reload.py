@@ -32,13 +32,14 @@ def command(context: click.Context, addresses: Sequence[str], token_file: Path |
     tocsin reload
     tocsin reload --page http://127.0.0.1:8010 --page http://127.0.0.1:8011 --token-file web_token
     """
-    from streams.asking import RELOAD, NoAnswer, Refused, ask
+    from streams.api.table import RELOAD
+    from streams.asking import NoAnswer, Refused, ask
 
     code = 0
     token = token_of(context, "tocsin reload", token_file)
     for page in addresses:
         try:
-            _, told = ask(page, RELOAD, {}, token=token)
+            _, told = ask(page, RELOAD.path, {}, token=token)
         except (NoAnswer, Refused) as error:
             click.echo(f"tocsin reload: {error}", err=True)
             code = 3

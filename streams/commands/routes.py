@@ -46,16 +46,20 @@ def test(
     from alerts.records import parse_time
     from alerts.routes import routes
     from alerts.routing import Routing
+    from alerts.senders.poster import Reach
+    from streams.calendarfeeds import CalendarFeeds
     from streams.peoplefile import read_crew
     from streams.settings import SettingsError
     from streams.settingsfile import read_settings
+    from streams.state import state_folder
 
     given = dict(part.partition("=")[::2] for part in about if "=" in part)
     try:
         if wrong := [part for part in about if "=" not in part]:
             raise SettingsError(f"{wrong[0]!r} is not NAME=VALUE")
         settings = read_settings(path, {} if rules is None else {"rules": (rules,)})
-        crew = read_crew(settings.people, settings.zone, settings.channels)
+        feeds = CalendarFeeds(state_folder(settings.state_dir), Reach(settings.calendars.private), lambda: 0)
+        crew = read_crew(settings.people, settings.zone, settings.channels, feeds)  # as workers here fetched them last
         level, receivers = _receivers(given, settings.rules)
         at_ms = time.time_ns() // 1_000_000 if at is None else parse_time(at)
     except ValueError as error:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import quote
 
 import click
 
-from streams.commands.incidents import OUTPUT, from_now, paged, send_command
+from streams.commands.incidents import OUTPUT, Ask, from_now, paged, send_command
 from streams.commands.options import Duration
-
-Ask = Callable[..., tuple[int, dict[str, Any]]]
 
 _MATCH = click.argument("match", nargs=-1, required=True, metavar="FIELD=NAME...")
 _LASTING = click.option("--for", "span_ms", type=Duration(), default="1h", show_default=True, help="How long.")
@@ -20,7 +19,7 @@ _RED = click.option("--including-red", is_flag=True, help="Red too; without it r
 
 @click.group()
 def command() -> None:
-    """List, try, add and end silences, over the page of a running worker."""
+    """List, show, try, add and end silences, over the page of a running worker."""
 
 
 @command.command("list")
@@ -36,6 +35,18 @@ def list_(*, ask: Ask, output: str) -> None:
 
 
 @command.command()
+@click.argument("silence")
+@paged
+@OUTPUT
+def show(*, silence: str, ask: Ask, output: str) -> None:
+    """Show one silence, also one that is over."""
+    from streams.api.table import SILENCE
+
+    row = ask(SILENCE.path.replace("{silence}", quote(silence, safe="")))[1]
+    click.echo(json.dumps(row, ensure_ascii=False) if output == "json" else _line(row))
+
+
+@command.command()
 @_MATCH
 @_LASTING
 @_RED
@@ -47,7 +58,9 @@ def preview(*, match: Sequence[str], span_ms: int, including_red: bool, ask: Ask
     \b
     tocsin silences preview region=长沙 rule=complaint-surge
     """
-    told = ask("/api/v1/silences/preview", _body(match, span_ms, including_red, "preview"))[1]
+    from streams.api.table import PREVIEW
+
+    told = ask(PREVIEW.path, _body(match, span_ms, including_red, "preview"))[1]
     if "error" in told:
         click.echo(f"tocsin silences: {told['error']}", err=True)
         click.get_current_context().exit(2)
@@ -70,6 +83,8 @@ def add(
     *, match: Sequence[str], span_ms: int, including_red: bool, comment: str, by: str, ask: Ask, output: str
 ) -> None:
     r"""Keep quiet what matches: FIELD is rule, stream, level or a field of the key; one field twice is any of both.
+
+    `labels` takes matchers as amtool does: labels=level!=red, 'labels=key_region=~"长.*"'; several must all hold.
 
     \b
     tocsin silences add region=长沙 stream=network --for 2h --comment 割接 --by 王工

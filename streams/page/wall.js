@@ -181,11 +181,48 @@ function change(news) {
 
 const hint = (name) => make("p", "hint", say(name));
 
+// --- the incident that a link names --------------------------------------------------------------------------
+
+let history = []; // of the incident that is named, as far as the service keeps it
+
+/** The incident of `#incident=ID`; messages link to it. */
+const named = () => new URLSearchParams(location.hash.slice(1)).get("incident") ?? "";
+
+function chosen(incidents) {
+  const id = named();
+  const row = incidents.find((one) => one.id === id);
+  at("chosen").hidden = !id;
+  if (!id) return;
+  const lines = history.map((line) =>
+    make("li", "", make("time", "", clock(line.time)), levelBlock(line.level), make("span", "", say(line.what), " ", line.by, " ", line.text)),
+  );
+  at("chosen").replaceChildren(
+    say("chosen", "h2"),
+    row ? incident(row) : hint("chosen_gone"),
+    ...(lines.length ? [make("ol", "changes", ...lines)] : []),
+  );
+}
+
+async function tellHistory() {
+  try {
+    history = named() ? (await read(`/api/v1/incidents/${encodeURIComponent(named())}`)).timeline : [];
+  } catch {
+    history = []; // it is kept by another worker, or no longer
+  }
+}
+
+addEventListener("hashchange", async () => {
+  history = [];
+  await refresh();
+  at("chosen").scrollIntoView();
+});
+
 function draw({ incidents, notices, levels, rates, lag }) {
   const open = incidents
     .filter((row) => row.state !== "resolved")
     .sort((a, b) => rank(a.level) - rank(b.level) || Date.parse(a.since) - Date.parse(b.since));
   verdict(open, levels);
+  chosen(incidents);
   at("incidents").replaceChildren(...(open.length ? open.map(incident) : [hint("incidents_none")]));
   const latest = [...notices].sort((a, b) => Date.parse(b.created) - Date.parse(a.created));
   at("notices").replaceChildren(...(latest.length ? latest.map(notice) : [hint("notices_none")]));
@@ -221,6 +258,7 @@ async function refresh() {
     zone = known.zone;
     aheadMs = Date.parse(known.now) - Date.now();
     heard = true;
+    await tellHistory();
   } catch (error) {
     heard = false;
     link(error.message === "401" ? "locked" : "lost");

@@ -9,8 +9,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from prometheus_client import CollectorRegistry
 
+from streams.door import Door
 from streams.feed import Feed
-from streams.web import Door, make_app, serve
+from streams.web import make_app, serve
 from tests.browser.chrome import Chrome, Page
 from tests.wall import MemoryView, Ready, incident, rfc3339, trouble
 
@@ -183,3 +184,18 @@ async def test_the_browser_has_nothing_to_complain_about(chrome: Chrome) -> None
         await page.call("Log.enable")  # tells what was logged before, too
         await page.call("Runtime.enable")
         assert [entry["text"] for entry in page.complaints] == []
+
+
+async def test_a_link_opens_the_incident_it_names_whatever_became_of_it(chrome: Chrome) -> None:
+    view = trouble(datetime.now(UTC))
+    ids = [row["id"] for row in view.incidents_]
+    async with shown(chrome, view) as page:
+        assert await page.value("document.querySelector('#chosen').hidden")
+        await page.value(f"location.hash = '#incident={ids[1]}'")
+        await page.wait("!document.querySelector('#chosen').hidden && document.querySelector('#chosen .incident')")
+        assert view.incidents_[1]["title"]["en"] in await page.text("#chosen")
+        await page.value("location.hash = '#incident=inc-long-gone'")
+        await page.wait("document.querySelector('#chosen .hint')")
+        assert "no longer kept here" in await page.text("#chosen")
+        await page.value("location.hash = ''")
+        await page.wait("document.querySelector('#chosen').hidden")

@@ -14,7 +14,9 @@ from streams.topics import stream_topic
 from tests.faults.crew import Crew
 from tests.faults.findings import Findings, find
 from tests.faults.ledger import Ledger
+from tests.faults.oracle import expected_alerts
 from tests.faults.progress import STEPS, Progress
+from tests.faults.settling import settle
 from tests.faults.traffic import PARTITIONS, RECORD_BYTES_MAX, STREAMS, Traffic
 from tests.faults.worker import AS_SHIPPED, Changes
 from tests.parts.cluster import Cluster
@@ -68,9 +70,10 @@ class Campaign:
                 self.recovered_s[name].append(self._recovered(progress, name))
                 self.say(f"{name}: recovered in {self.recovered_s[name][-1]:.1f} s")
             self.ledger.finish()
-            self.settle(progress)
+            expected = expected_alerts(self.crew.rules, self.traffic.accepted, self.traffic.end_ms)
+            settle(self.crew, progress, expected, timeout_s=_RECOVER_TIMEOUT_S)
             self.crew.dismiss()
-        found = find(self.kafka.bootstrap, self.crew.rules, self.ledger, self.traffic, self.crew.group)
+        found = find(self.kafka.bootstrap, self.crew.rules, self.ledger, expected, self.crew.group)
         found.problems += self.notes
         return found
 
@@ -78,12 +81,6 @@ class Campaign:
         """Give all names, in an order of chance, again and again."""
         while True:
             yield from self.rng.sample(names, len(names))
-
-    def settle(self, progress: Progress) -> None:
-        """Wait until every step of the way has counted in what the one before gave; twice, since time goes on too."""
-        for topics in (*STEPS, *STEPS):
-            what = f"{', '.join(topics)} counted in"
-            self.crew.wait_until(progress.caught_up(*topics), what=what, timeout_s=_RECOVER_TIMEOUT_S)
 
     def rest(self, seconds: float) -> None:
         until_s = time.monotonic() + seconds

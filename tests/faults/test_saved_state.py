@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -17,8 +17,9 @@ from streams.topics import SNAPSHOTS, stream_topic
 from tests.faults.crew import REFUSED, Crew
 from tests.faults.findings import Findings, find
 from tests.faults.ledger import Ledger
-from tests.faults.oracle import read_topic
+from tests.faults.oracle import expected_alerts, read_topic
 from tests.faults.progress import STEPS, Progress
+from tests.faults.settling import settle
 from tests.faults.traffic import PARTITIONS, STREAMS, Traffic
 from tests.parts.kafka import Kafka
 from tests.parts.process import wait_until
@@ -39,13 +40,12 @@ class Site:
         for stream in STREAMS:
             kafka.create_topic(stream_topic(stream), PARTITIONS)
 
-    def work(self) -> str:
-        """Let a worker count in what there is, and end in order; give its log."""
+    def work(self, expected: Iterable[bytes] = ()) -> str:
+        """Let a worker count in what there is and give the alert records expected, and end in order; give its log."""
         worker = self.crew.start()
         with closing(Progress(self.kafka.bootstrap, self.crew.group)) as progress:
             self.crew.wait_until(self.crew.all_ready, what="ready", timeout_s=60)
-            for topics in STEPS:
-                self.crew.wait_until(progress.caught_up(*topics), what=str(topics), timeout_s=60)
+            settle(self.crew, progress, set(expected), timeout_s=60)
         worker.stop()
         assert worker.exit_code == 0
         self.crew.workers.clear()
@@ -61,8 +61,9 @@ class Site:
 
     def finish(self) -> Findings:
         self.ledger.finish()
-        self.work()
-        return find(self.kafka.bootstrap, self.crew.rules, self.ledger, self.traffic, self.crew.group)
+        expected = expected_alerts(self.crew.rules, self.traffic.accepted, self.traffic.end_ms)
+        self.work(expected)
+        return find(self.kafka.bootstrap, self.crew.rules, self.ledger, expected, self.crew.group)
 
     def overwrite(self, kind: str, value: bytes, *, newest_only: bool) -> None:
         """Write `value` over the parts or manifests of saved states of the streams: of every partition, one or all."""

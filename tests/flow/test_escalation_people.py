@@ -11,7 +11,8 @@ from alerts.duty import Override, Person, Post, Rota
 from alerts.records import parse_time
 from detectors.hours import Almanac, Span
 from tests.alerting import CHINA
-from tests.timeline import RULE, Timeline, between, clock, crew, does, goes
+from tests.happenings import between, clock, does
+from tests.timeline import CALLED, calling, crew, goes
 
 NIGHT = (22 * 60, 7 * 60)
 
@@ -20,99 +21,99 @@ def test_the_rota_says_who_is_rung_when_it_rings() -> None:
     rota = Rota(people=("an", "chen"), start_ms=clock("08:00"), shift_ms=2 * 3_600_000)
     made = crew()
     roster = replace(made.roster, roles={**made.roster.roles, "leader": (Post(rota=rota),)})
-    day = Timeline(crew=replace(made, roster=roster))
+    day = calling(replace(made, roster=roster))
     day.at("09:56", goes("red"))  # the leader is rung at 10:01, when chen's turn has begun
     day.at("10:01")
-    day.want(between("10:01", "10:01"), "chen", "unanswered")
+    day.rang(between("10:01", "10:01"), "chen", "unanswered")
 
 
 def test_quiet_hours_hold_back_all_but_red_and_the_morning_tells_them_as_one() -> None:
-    day = Timeline(crew=crew(Person(id="an", quiet=NIGHT)), now_ms=clock("22:30"))
+    day = calling(crew(Person(id="an", quiet=NIGHT)), start="22:30")
     day.at("22:31", goes("orange", "长沙"), goes("orange", "株洲"))
     day.at("23:00", goes("red", "湘潭"))
     day.at("+1 06:59:59")
-    day.want(between("22:30", "+1 06:59:59"), "an", "first")  # the red
+    day.rang(between("22:30", "+1 06:59:59"), "an", "first")  # the red
     day.at("+1 07:00")
-    day.want(between("+1 07:00", "+1 07:00"), "an", "digest")
+    day.rang(between("+1 07:00", "+1 07:00"), "an", "digest")
     (digest,) = [one.notification for one in day.told if one.notification.reason.value == "digest"]
     assert {digest.record.key["region"], *(each.key["region"] for each in digest.also)} == {"长沙", "株洲"}
 
 
 def test_the_next_rung_waits_for_who_is_quiet_to_hear_it() -> None:
-    day = Timeline(crew=crew(Person(id="an", quiet=NIGHT)), now_ms=clock("22:30"))
+    day = calling(crew(Person(id="an", quiet=NIGHT)), start="22:30")
     day.at("22:31", goes("orange"))
     day.at("+1 07:04:59")
-    day.want_none("bo")
+    day.rang_none("bo")
     day.at("+1 07:05")
-    day.want(between("+1 07:05", "+1 07:05"), "bo", "unanswered")
+    day.rang(between("+1 07:05", "+1 07:05"), "bo", "unanswered")
 
 
 def test_a_rise_to_red_wakes_who_was_left_to_sleep_and_the_ladder_goes_on_from_there() -> None:
-    day = Timeline(crew=crew(Person(id="an", quiet=NIGHT)), now_ms=clock("22:30"))
+    day = calling(crew(Person(id="an", quiet=NIGHT)), start="22:30")
     day.at("22:31", goes("orange"))
     day.at("23:00", goes("red"))
-    day.want(between("22:30", "23:00"), "an", "raised")
+    day.rang(between("22:30", "23:00"), "an", "raised")
     day.at("23:05")
-    day.want(between("23:05", "23:05"), "bo", "unanswered")
+    day.rang(between("23:05", "23:05"), "bo", "unanswered")
 
 
 def test_in_the_quiet_hours_of_a_rule_its_ladder_waits_as_well_and_red_does_not() -> None:
-    quiet = replace(RULE, quiet=(Span(hours=((12 * 60, 14 * 60),)),), almanac=Almanac("Asia/Shanghai"))
-    day = Timeline(rules=(quiet,))
+    quiet = replace(CALLED, quiet=(Span(hours=((12 * 60, 14 * 60),)),), almanac=Almanac("UTC"))
+    day = calling(rules=(quiet,))
     day.at("12:30", goes("orange", "长沙"), goes("orange", "株洲"))
     day.at("12:40", does("comment", "bo", "长沙", text="seen"))
     day.at("13:00", goes("red", "株洲"))
     day.at("13:04:59")
-    day.want(between("12:00", "13:04:59"), "an", "first")
+    day.rang(between("12:00", "13:04:59"), "an", "first")
     day.at("13:05")
-    day.want(between("13:05", "13:05"), "bo", "unanswered", level="red")
+    day.rang(between("13:05", "13:05"), "bo", "unanswered", level="red")
     day.at("14:01")
-    day.want(between("14:00", "14:01"), "an", "first", level="orange")
+    day.rang(between("14:00", "14:01"), "an", "first", level="orange")
     day.at("14:06")
-    day.want(between("14:04", "14:06"), "bo", "unanswered", level="orange")
+    day.rang(between("14:04", "14:06"), "bo", "unanswered", level="orange")
 
 
 def test_what_is_over_by_the_morning_is_not_told() -> None:
-    day = Timeline(crew=crew(Person(id="an", quiet=NIGHT)), now_ms=clock("22:30"))
+    day = calling(crew(Person(id="an", quiet=NIGHT)), start="22:30")
     day.at("22:31", goes("orange"))
     day.at("23:00", goes("green"))
     day.at("+1 08:00")
-    day.want_none("an")
+    day.rang_none("an")
 
 
 def test_past_the_budget_a_digest_follows_when_there_is_room_again() -> None:
-    day = Timeline(crew=crew(Person(id="an", pages_max=2, pages_within_ms=10 * 60_000)))
+    day = calling(crew(Person(id="an", pages_max=2, pages_within_ms=10 * 60_000)))
     for number, region in enumerate(["长沙", "株洲", "湘潭", "衡阳"]):
         day.at(f"10:00:0{number}", goes("orange", region), does("ack", "bo", region))
     day.at("10:10:01")
-    day.want(between("10:00", "10:09:59"), "an", "first", "first")
-    day.want(between("10:10", "10:10:01"), "an", "digest")
+    day.rang(between("10:00", "10:09:59"), "an", "first", "first")
+    day.rang(between("10:10", "10:10:01"), "an", "digest")
     (digest,) = [one.notification for one in day.told if one.notification.reason.value == "digest"]
     assert len(digest.also) == 1
 
 
 def test_who_was_not_told_of_it_is_not_told_its_end_either() -> None:
-    day = Timeline(crew=crew(Person(id="an", pages_max=1, pages_within_ms=60_000)))
+    day = calling(crew(Person(id="an", pages_max=1, pages_within_ms=60_000)))
     day.at("10:00:00", goes("orange", "长沙"))
     day.at("10:00:10", goes("orange", "株洲"))
     day.at("10:00:20", goes("green", "株洲"))
     day.at("10:03")
-    day.want(between("10:00", "10:03"), "an", "first")
+    day.rang(between("10:00", "10:03"), "an", "first")
 
 
 def test_a_red_is_paged_past_any_budget() -> None:
-    day = Timeline(crew=crew(Person(id="an", pages_max=1)))
+    day = calling(crew(Person(id="an", pages_max=1)))
     for number, region in enumerate(["长沙", "株洲", "湘潭"]):
         day.at(f"10:00:0{number}", goes("orange", region))
     day.at("10:00:10", goes("red", "衡阳"))
     day.at("10:00:20", goes("red", "株洲"))
-    day.want(between("10:00:00", "10:00:20"), "an", "first", "first", "raised")
-    day.want(between("10:00:00", "10:00:20"), "an", "first", "raised", level="red")
+    day.rang(between("10:00:00", "10:00:20"), "an", "first", "first", "raised")
+    day.rang(between("10:00:00", "10:00:20"), "an", "first", "raised", level="red")
 
 
 @pytest.mark.parametrize("restarts", [False, True])
 def test_a_storm_of_orange_pages_nobody_past_their_budget_and_every_red_is_in_a_page(restarts: bool) -> None:
-    day = Timeline(crew=crew(Person(id="an", pages_max=5)), restarts=restarts)
+    day = calling(crew(Person(id="an", pages_max=5)), restarts=restarts)
     reds = {f"县{number}" for number in range(0, 120, 40)}
     for number in range(120):
         region = f"县{number}"

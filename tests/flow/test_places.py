@@ -243,7 +243,7 @@ def test_topics_and_metrics_are_made_for_the_streams_of_the_site() -> None:
     from streams.commands.joining import configured
 
     service = configured(Path("site.yaml"), broker="kafka://localhost:1", rules=[Path("rules.yaml")], web_port=0)
-    assert service.streams == ("calls", "complaints", "network", "lockers")
+    assert service.streams == ("calls", "complaints", "network", "plans", "lockers")
     assert "tocsin.lockers" in {topic.name for topic in plan(service.streams, stream_partitions=1, judge_partitions=1)}
     sample = service.metrics.registry.get_sample_value
     assert sample("tocsin_unknown_places_total", {"stream": "lockers"}) == 0

@@ -8,7 +8,7 @@ from alerts.records import alert_record
 from alerts.routing import Routing
 from detectors.transition import Transition
 from tests.alerting import CHINA
-from tests.timelines import CELLS, DAY_MS, RULES
+from tests.happenings import CELLS, DAY_MS, RULES
 
 ALARMS = 10_000
 REGIONS = 14

@@ -7,7 +7,7 @@ from dataclasses import replace
 from alerts.incidents import IncidentState
 from alerts.routing import Routing
 from alerts.site import Site
-from tests.timelines import (
+from tests.happenings import (
     CALLS,
     CELLS,
     CLAIMS,
@@ -17,13 +17,13 @@ from tests.timelines import (
     QUEUE,
     RULES,
     SURGE,
-    Timeline,
     alert,
     between,
     clock,
     comment,
     end,
 )
+from tests.timeline import Timeline
 
 
 def test_an_outage_explains_the_complaints_and_calls_of_its_place() -> None:

@@ -8,27 +8,15 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from alerts.digests import page as written
 from alerts.muting import QUIET
 from alerts.records import AlertRecord
 from alerts.silences import SilenceError
 from alerts.site import Site
 from alerts.windows import read_windows
 from tests.alerting import CHINA
-from tests.timelines import (
-    CELLS,
-    OUTAGE,
-    PROVINCE,
-    SURGE,
-    Timeline,
-    alert,
-    between,
-    clock,
-    expire,
-    muted,
-    plan,
-    silence,
-    silence_of,
-)
+from tests.happenings import CELLS, OUTAGE, PROVINCE, SURGE, alert, between, clock, expire, plan, silence, silence_of
+from tests.timeline import Timeline, muted
 
 
 def test_a_silence_keeps_quiet_what_matches_and_shows_why() -> None:
@@ -210,6 +198,9 @@ def test_a_window_keeps_quiet_by_local_time_and_tells_at_its_end() -> None:
     day.at("09:59", alert(CELLS, "yellow", region="长沙", element="bts-1"))
     day.want(between("09:59", "09:59"), "first yellow cells 长沙 bts-1")
     day.at("10:10", alert(CELLS, "orange", region="长沙", element="bts-1"))
+    day.want_none("10:19")
+    page = day.want(between("10:20", "10:20"), "ending orange cells 长沙 bts-1")
+    assert page.facts.note["en"] == "the maintenance 割接 ends in 10 min and hides 1 incidents: they are told then"
     day.want_none("10:29")
     assert muted(day.incidents) == {"cells": ("maintenance 割接",)}
     day.want(between("10:30", "10:30"), "raised orange cells 长沙 bts-1")
@@ -227,6 +218,7 @@ def test_a_window_past_midnight_belongs_to_the_day_on_which_it_begins() -> None:
     day.at("02:00", alert(OUTAGE, "yellow", region="长沙"))  # Sunday's night
     day.want(between("02:00", "02:00"), "first yellow outage 长沙")
     day.at("23:30", alert(OUTAGE, "orange", region="长沙"))
+    day.want(between("28:50", "28:50"), "ending orange outage 长沙")
     day.want_none("28:59")  # Tuesday, 04:59
     day.want(between("29:00", "29:00"), "raised orange outage 长沙")
 
@@ -248,9 +240,7 @@ def test_a_window_of_weeks_ahead_holds_once() -> None:
 
 def test_planned_work_keeps_quiet_the_network_of_its_region_and_no_customer() -> None:
     day = Timeline()
-    day.at(
-        "09:00", plan("p1", kind="planned", title="光缆割接", region="长沙", starts=clock("10:00"), ends=clock("11:00"))
-    )
+    day.at("09:00", plan("p1", "10:00", "11:00", title="光缆割接", region="长沙"))
     day.at("10:05", alert(OUTAGE, "orange", region="长沙"))
     day.want_none("10:10")
     assert muted(day.incidents) == {"outage": ("maintenance 光缆割接",)}
@@ -262,18 +252,63 @@ def test_planned_work_keeps_quiet_the_network_of_its_region_and_no_customer() ->
 
 def test_a_plan_that_is_moved_or_names_what_it_affects() -> None:
     day = Timeline()
-    at_ten = {"starts": clock("10:00"), "ends": clock("11:00")}
-    day.at("09:00", plan("p1", kind="planned", title="割接", region="长沙", affects="bts-7", **at_ten))
-    day.at("09:00", plan("p2", kind="planned", title="割接二", region="株洲", **at_ten))
-    day.at(
-        "09:01", plan("p2", kind="planned", title="割接二", region="株洲", starts=clock("20:00"), ends=clock("21:00"))
-    )
-    day.at("09:01", plan("p3", kind="outside", title="演唱会", region="永州", **at_ten))
+    day.at("09:00", plan("p1", "10:00", "11:00", title="割接", region="长沙", affects="bts-7"))
+    day.at("09:00", plan("p2", "10:00", "11:00", title="割接二", region="株洲"))
+    day.at("09:01", plan("p2", "20:00", "21:00", title="割接二", region="株洲"))
+    day.at("09:01", plan("p3", "10:00", "11:00", kind="outside", title="演唱会", region="永州"))
     day.at("10:05", alert(CELLS, "yellow", region="长沙", element="bts-7"))
     day.want_none("10:06")
     day.at("10:06", alert(OUTAGE, "yellow", region="株洲"), alert(OUTAGE, "yellow", region="永州"))
     day.want(between("10:06", "10:06"), "first yellow outage 株洲")
     day.want(between("10:06", "10:06"), "first yellow outage 永州")
+
+
+def test_a_plan_of_weeks_ahead_is_kept_by_whoever_keeps_the_desk() -> None:
+    day = Timeline(restarts=True, step_ms=600_000)
+    day.at("09:00", plan("p1", "+21 10:00", "+21 11:00", title="光缆割接", region="长沙"))
+    day.at("09:01", alert(OUTAGE, "yellow", region="长沙"))
+    day.want(between("09:01", "09:01"), "first yellow outage 长沙")
+    day.save()
+    day.at("+21 10:10", alert(OUTAGE, "orange", region="长沙"))
+    assert muted(day.incidents) == {"outage": ("maintenance 光缆割接",)}
+    day.crash(away_s=60)
+    day.want_none("+21 10:40")
+    day.want(between("+21 10:50", "+21 10:50"), "ending orange outage 长沙")
+    day.want(between("+21 11:00", "+21 11:00"), "raised orange outage 长沙")
+
+
+def test_a_plan_that_is_withdrawn_over_or_without_an_end_keeps_nothing_quiet() -> None:
+    day = Timeline()
+    day.at("09:00", plan("p1", "10:00", "11:00", region="长沙"), plan("p2", "10:00", region="长沙"))
+    day.at("09:10", plan("p3", "08:00", "09:05", region="长沙"))
+    day.at("09:30", plan("p1", "09:20", "09:30", region="长沙"))
+    day.at("09:40", plan("p1", "10:00", "11:00", region="长沙", told="09:20"))  # told before it was withdrawn
+    day.at("10:05", alert(OUTAGE, "yellow", region="长沙"))
+    day.want(between("10:05", "10:05"), "first yellow outage 长沙")
+    assert day.outcomes() == ["done"] * 5
+
+
+def test_a_plan_that_is_withdrawn_while_it_holds_tells_what_it_hid() -> None:
+    day = Timeline()
+    day.at("09:00", plan("p1", "10:00", "12:00", region="长沙"))
+    day.at("10:05", alert(OUTAGE, "yellow", region="长沙"))
+    day.want_none("10:20")
+    day.at("10:20", plan("p1", "10:00", "10:20", region="长沙"))
+    day.want(between("10:20", "10:20"), "first yellow outage 长沙")
+
+
+def test_what_goes_on_at_a_place_is_said_with_its_trouble_and_hides_nothing() -> None:
+    day = Timeline()
+    day.at("09:00", plan("p1", "10:00", kind="outside", title="橘子洲音乐节", region="长沙"))
+    day.at("09:01", plan("p2", "10:00", "11:00", title="光缆割接", region="长沙"))
+    day.at("09:02", plan("p3", "10:00", "11:00", kind="outside", title="马拉松", region="株洲"))
+    day.at("09:50", alert(SURGE, "yellow", region="永州", category="network"))
+    assert day.want(between("09:50", "09:50"), "first orange surge 永州 network").facts.around == ()
+    day.at("10:05", alert(SURGE, "yellow", region="长沙", category="network"))
+    page = day.want(between("10:05", "10:05"), "first orange surge 长沙 network")
+    assert page.facts.around == (("outside", "橘子洲音乐节"), ("planned", "光缆割接"))
+    assert "同期：外部事件 橘子洲音乐节; 计划作业 光缆割接" in written(page, CHINA, "zh").lines
+    assert "Meanwhile: outside event 橘子洲音乐节; planned work 光缆割接" in written(page, CHINA, "en").lines
 
 
 class Night:

@@ -12,7 +12,7 @@ import msgspec
 import pytest
 from click.testing import CliRunner
 
-from bench import delay, job, report, turns
+from bench import delay, job, report, targets, turns
 from bench.backlog import Stretch, calls
 from bench.job import LATENESS_MS, LEVELS, Call, Moved, Window
 from streams.commands.bench import command
@@ -73,6 +73,13 @@ def test_the_page_is_the_one_that_the_results_give() -> None:
     assert results.exists() == page.exists()
     if results.exists():
         assert page.read_text("utf-8") == report.render(json.loads(results.read_bytes()))
+
+
+def test_a_target_is_met_or_not_by_its_figure_and_left_out_where_nothing_was_measured() -> None:
+    told = {what: verdict for what, _, _, verdict in targets.verdicts({"replay": {"ratio": 0.7}})}
+    assert told == {"`tocsin replay` ÷ reading and decoding": "met"}
+    [(_, bound, figure, verdict)] = targets.verdicts({"growth": {"rules_1_to_50_time": 4.0}})
+    assert (bound, figure, verdict) == ("< 4", "4", "**not met**")
 
 
 def test_away_from_the_repository_the_command_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

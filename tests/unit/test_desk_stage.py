@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from alerts.chronicle import Change, Page, decode
 from alerts.desk import Desk
 from alerts.notices import NoticeChange
 from alerts.notifications import Notification
@@ -15,7 +16,7 @@ from alerts.records import AlertRecord
 from alerts.routing import Routing
 from streams.desk_stage import DeskStage
 from streams.stage import Outgoing
-from streams.topics import NOTICES
+from streams.topics import HISTORY, NOTICES
 from tests.alerting import CHINA, START_MS, SURGE, Roomy, entry, history
 from tests.staging import chunk
 
@@ -51,9 +52,15 @@ def test_a_record_becomes_an_incident_a_notification_and_a_notice() -> None:
     assert [record.level for record in ear.alerts] == ["yellow", "orange", "red", "orange", "green"]
     assert [each.reason.value for each in ear.offered] == ["first", "raised", "raised", "lowered", "resolved"]
     assert [change.notice.state.value for change in ear.notices] == ["draft", "draft", "withdrawn"]
-    assert {record.topic for record in out} == {NOTICES}
-    assert len({record.key for record in out}) == 1
-    assert [json.loads(record.value)["state"] for record in out] == ["draft", "draft", "withdrawn"]
+    notices = [record for record in out if record.topic == NOTICES]
+    assert len({record.key for record in notices}) == 1
+    assert [json.loads(record.value)["state"] for record in notices] == ["draft", "draft", "withdrawn"]
+    happened = [decode(record.value) for record in out if record.topic == HISTORY]
+    assert [each.what for each in happened if isinstance(each, Change)] == [
+        *("opened", "raised", "raised", "lowered", "resolved"),
+    ]
+    assert [each.id for each in happened if isinstance(each, Page)] == [each.idempotency_key for each in ear.offered]
+    assert len({each.id for each in happened}) == len(happened)
     (incident,) = stage.desk.incidents
     assert (incident.state.value, incident.peak_level) == ("resolved", "red")
 
@@ -103,7 +110,7 @@ def test_what_is_no_entry_is_a_dead_letter_and_harms_no_neighbour(value: bytes) 
         0,
     )
     assert told["detail"].startswith("not a command")
-    assert (len(ear.alerts), rest) == (1, [])
+    assert (len(ear.alerts), {each.topic for each in rest}) == (1, {HISTORY})
 
 
 @pytest.mark.parametrize("blob", [b"", b"\x90", b"\x82\xa9incidents\x90\xa7notices\x90"])
@@ -118,6 +125,14 @@ def test_with_no_room_in_the_outbox_records_stay_in_the_log() -> None:
     assert stage.appetite(START_MS) is None
     ear.outlet.has_room = False
     assert stage.appetite(START_MS) == 0
+
+
+def test_what_is_no_entry_is_counted() -> None:
+    ear, counted = Ear(), []
+    desk = Desk([SURGE], CHINA, Routing(channels=("hook",)))
+    DeskStage(desk, ear.outlet, ear, counted.append).feed(chunk(b"%%", LOG[0], b"{}"), START_MS)
+    assert counted == ["bad-value"] * 2
+    assert len(ear.offered) == 1
 
 
 async def test_its_state_waits_for_the_outbox() -> None:

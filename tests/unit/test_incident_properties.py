@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alerts.desk import Desk, Effect
-from alerts.notifications import Notification, Reason
+from alerts.notifications import ASIDES, Notification, Reason
 from alerts.records import AlertRecord, alert_record
 from alerts.routing import Routing
 from alerts.site import Site
@@ -15,7 +15,7 @@ from alerts.windows import read_windows
 from detectors.rules import LEVEL_CODE
 from detectors.transition import Transition
 from tests.alerting import CHINA
-from tests.timelines import CELLS, DAY_MS, OUTAGE, PROVINCE, QUEUE, RULES, SURGE, silence_of
+from tests.happenings import CELLS, DAY_MS, OUTAGE, PROVINCE, QUEUE, RULES, SURGE, silence_of
 
 SERIES = (
     (OUTAGE, ("长沙",)),
@@ -61,7 +61,7 @@ def made() -> Desk:
 
 
 def pages(effects: list[Effect]) -> list[Notification]:
-    return [each for each in effects if isinstance(each, Notification)]
+    return [each for each in effects if isinstance(each, Notification) and each.reason not in ASIDES]
 
 
 def walk(desk: Desk, day: list[tuple[int, AlertRecord]]) -> list[Effect]:

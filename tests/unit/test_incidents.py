@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from alerts.archive import Archive
 from alerts.book import IncidentBook
 from alerts.incidents import TIMELINE_LEN_MAX, IncidentState, What
+from alerts.joining import Joining
 from alerts.records import AlertRecord
 from tests.alerting import START_MS, history, record
 
@@ -21,14 +22,14 @@ LATER_MS = START_MS + 3_600_000
 def book_of(records: list[AlertRecord], **bounds: int) -> IncidentBook:
     book = IncidentBook(over=Archive(**bounds))
     for each in records:
-        book.apply(each)
+        Joining(book).apply(each)
     return book
 
 
 def test_a_ramp_up_and_down_is_one_incident_resolved_once() -> None:
     book, told = IncidentBook(), []
     for each in history(["yellow", "orange", "red", "orange", "yellow", "green"]):
-        (change,) = book.apply(each)
+        (change,) = Joining(book).apply(each)
         told.append((change.what.value, change.incident.level, change.incident.revision))
     assert told == [
         ("opened", "yellow", 1),
@@ -56,9 +57,9 @@ def test_the_peak_value_is_the_one_that_entered_the_worst_level() -> None:
 
 def test_a_book_begun_in_the_middle_opens_at_the_level_it_finds() -> None:
     book = IncidentBook()
-    (change,) = book.apply(history(["yellow", "red"])[1])
+    (change,) = Joining(book).apply(history(["yellow", "red"])[1])
     assert (change.what, change.incident.opened_ms) == (What.OPENED, START_MS)
-    assert IncidentBook().apply(history(["yellow", "green"])[1]) == []  # nothing to end
+    assert Joining(IncidentBook()).apply(history(["yellow", "green"])[1]) == []  # nothing to end
 
 
 @st.composite
@@ -92,7 +93,7 @@ def test_a_book_goes_on_from_its_dump(log: list[AlertRecord], data: st.DataObjec
     restored = IncidentBook()
     restored.load(msgspec.json.decode(msgspec.json.encode(book_of(log[:cut]).dump())))
     for each in log[cut:]:
-        restored.apply(each)
+        Joining(restored).apply(each)
     assert restored.dump() == book_of(log).dump()
 
 
@@ -110,7 +111,7 @@ def test_the_newest_resolved_are_kept_and_all_are_counted() -> None:
     assert len(book) == 3
     assert [each.opened_ms for each in book] == [START_MS + number * 3_600_000 for number in (7, 6, 5)]
     assert book.counts() == {("red", IncidentState.RESOLVED): 8}
-    assert book.apply(logs_[4][0]) == []  # shown no more, and still known
+    assert Joining(book).apply(logs_[4][0]) == []  # shown no more, and still known
 
 
 def test_the_worst_stands_first_and_then_the_longest_open() -> None:
@@ -140,8 +141,8 @@ def test_acknowledging_is_noted_and_lasts_while_the_level_moves() -> None:
     assert (taken.incident.state, taken.incident.acknowledged_by) == (IncidentState.ACKNOWLEDGED, "王工")
     assert book.acknowledge(ramp[0].incident, by="王工", at_ms=LATER_MS) is None
     assert book.acknowledge("inc-none", by="王工", at_ms=LATER_MS) is None
-    (raised,) = book.apply(ramp[1])
+    (raised,) = Joining(book).apply(ramp[1])
     assert raised.incident.state is IncidentState.ACKNOWLEDGED
     assert book.counts() == {("red", IncidentState.ACKNOWLEDGED): 1}
-    book.apply(ramp[2])
+    Joining(book).apply(ramp[2])
     assert book.acknowledge(ramp[0].incident, by="李工", at_ms=LATER_MS) is None  # over

@@ -12,14 +12,15 @@ import pytest
 from aiokafka.errors import KafkaConnectionError
 from click.testing import CliRunner
 
+from streams.beside import every
 from streams.commands.joining import configured, ending, joined
+from streams.door import ExposedError
 from streams.hosting import DataLost
 from streams.report import ReportError
 from streams.running import run
 from streams.settings import Settings, SettingsError, Web
 from streams.snapshots import SnapshotError
 from streams.topics import BrokerUnreachable, TopicError
-from streams.web import ExposedError
 
 RULE = """
 version: 1
@@ -102,7 +103,7 @@ def test_the_command_line_names_broker_rules_and_port(tmp_path: Path) -> None:
     assert service.settings.broker == ("a:1", "b:2")
     assert [rule.id for rule in service.rules] == ["surge"]
     assert service.settings.web.port == 0
-    assert service.streams == ("calls", "complaints", "network")
+    assert service.streams == ("calls", "complaints", "network", "plans")
     with pytest.raises(SettingsError, match=r'^--broker: "here" is not HOST:PORT$'):
         configured(None, broker="here", web_port=None)
 
@@ -142,5 +143,5 @@ async def test_a_refresh_that_fails_ends_the_host(tmp_path: Path, monkeypatch: p
     async def act() -> None:
         raise ZeroDivisionError
 
-    await service._every(0, act)
+    await every(0, act, service.host.fail)
     assert [type(reason) for reason in failed] == [ZeroDivisionError]

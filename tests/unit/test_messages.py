@@ -9,14 +9,21 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace as changed
 
+from alerts.digests import digest
 from alerts.messages import SHIPPED, WORDS, Said, read_lines, write
 from alerts.notifications import Facts, Notification, Reason
 from alerts.records import AlertRecord
+from alerts.senders.alertmanager import posted
+from alerts.senders.console import ConsoleSender
+from alerts.senders.topic import written
+from alerts.senders.webhook import payload
+from alerts.site import Site
 from alerts.texts import LANGUAGES
 from tests.alerting import CHINA, SURGE, history, notification, record
-from tests.timelines import OUTAGE, Timeline, alert, between
+from tests.happenings import OUTAGE, alert, asks, between
+from tests.timeline import Timeline
 
-LINK = "https://tocsin.example/"
+PAGE = "https://tocsin.example"
 LINES = read_lines()
 OUTAGE_SAID = replace(
     OUTAGE,
@@ -29,13 +36,13 @@ SURGE_SAID = replace(SURGE, id="surge")
 
 def paged() -> dict[str, Notification]:
     """One page of each kind, as a desk gives them through a day."""
-    day = Timeline(rules=(OUTAGE_SAID, SURGE_SAID))
+    day = Timeline(rules=(OUTAGE_SAID, SURGE_SAID), site=Site(page=PAGE))
     pages: dict[str, Notification] = {}
     day.at("10:00", alert(SURGE_SAID, "yellow", value=31, region="长沙", category="network"))
     pages["unexplained"] = day.want(between("10:00", "10:00"), "first orange surge 长沙 network")
     day.at("10:06", alert(OUTAGE_SAID, "red", value=12600, region="长沙"))
     pages["explained"] = day.want(between("10:06", "10:06"), "raised red outage 长沙")
-    day.desk.incidents.acknowledge(day.incident.id, by="王工", at_ms=day.now_ms)
+    day.do(asks("ack", "王工", day.incident.id))
     day.at("10:08", alert(SURGE_SAID, "red", value=140, region="长沙", category="network"))
     pages["grew"] = day.want(between("10:08", "10:09"), "grew red outage 长沙")
     day.at("10:30", alert(OUTAGE_SAID, "yellow", value=2100, region="长沙"))
@@ -49,7 +56,7 @@ def paged() -> dict[str, Notification]:
 
 def test_pages(golden: Callable[[str, str], None]) -> None:
     texts = [
-        f"== {name}, {language}\n{write(Said(page, language, CHINA, link_to=LINK), LINES).text}\n"
+        f"== {name}, {language}\n{write(Said(page, language, CHINA), LINES).text}\n"
         for name, page in paged().items()
         for language in LANGUAGES
     ]
@@ -59,7 +66,7 @@ def test_pages(golden: Callable[[str, str], None]) -> None:
 def test_a_page_is_short_enough_to_be_read_in_five_seconds() -> None:
     for page in paged().values():
         for language in LANGUAGES:
-            message = write(Said(page, language, CHINA, link_to=LINK), LINES)
+            message = write(Said(page, language, CHINA), LINES)
             assert len(message.subject) <= 80
             assert len(message.lines) <= 10
 
@@ -78,7 +85,7 @@ def hostile(text: str) -> Notification:
 )
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_text_from_events_is_data(text: str, language: str) -> None:
-    message = write(Said(hostile(text), language, CHINA, link_to=LINK), LINES)  # type: ignore[arg-type]
+    message = write(Said(hostile(text), language, CHINA), LINES)  # type: ignore[arg-type]
     shown = "".join(sign for sign in text.replace("\n\n", " ") if sign.isprintable())
     assert shown in message.subject
     assert all(line.isprintable() and "\n" not in line for line in (message.subject, *message.lines))
@@ -99,10 +106,17 @@ def test_every_word_is_used_by_what_is_shipped() -> None:
     assert [name for name in WORDS if f"{{{name}}}" not in text] == []
 
 
+ZH_ALONE = '[zh]\nsubject = "a"\nfiring = []\nresolved = []\nwindow_subject = "a"\nwindow = []\n'
+
+
 @pytest.mark.parametrize(
     ("text", "trouble"),
     [
-        pytest.param('[zh]\nsubject = "a"\nfiring = []\nresolved = []\n', r"has no \[en\]", id="one language"),
+        pytest.param(
+            '[zh]\nsubject = "a"\nfiring = []\nresolved = []\nwindow_subject = "a"\nwindow = []\n',
+            r"has no \[en\]",
+            id="one language",
+        ),
         pytest.param("[zh]\nsubject = 3\n", "Expected `str`", id="no text"),
         pytest.param("[zh", "Expected ']'", id="no TOML"),
     ],
@@ -117,5 +131,43 @@ def test_templates_that_cannot_be_used_are_refused(text: str, trouble: str, tmp_
 def test_a_misspelt_word_is_refused_by_name(tmp_path: Path) -> None:
     path = tmp_path / "page.toml"
     path.write_text(SHIPPED.read_text(encoding="utf-8").replace("{summary}", "{sumary}"), encoding="utf-8")
-    with pytest.raises(ValueError, match=r"\[zh\] knows no \{sumary\}: there are action, also, cause"):
+    with pytest.raises(ValueError, match=r"\[zh\] knows no \{sumary\}: there are action, also, around"):
         read_lines(path)
+
+
+def test_every_message_leads_to_its_incident_on_the_page_and_a_digest_to_the_page() -> None:
+    pages = list(paged().values())
+    (incident,) = {page.record.incident for page in pages}
+    assert {page.link for page in pages} == {f"{PAGE}/#incident={incident}"}
+    assert digest(pages, CHINA, "en", 2_048).splitlines()[-1] == f"{PAGE}/"
+    assert payload(pages[0])["externalURL"] == f"{PAGE}/"
+    assert payload(pages[0])["alerts"][0]["generatorURL"] == pages[0].link
+    assert posted(pages[0], 0, 0)[0]["generatorURL"] == pages[0].link
+    assert written(pages[0]).count(pages[0].link.encode()) == 1
+
+
+def test_without_an_address_of_the_page_nothing_is_linked() -> None:
+    bare = notification()
+    assert (bare.link, bare.page) == ("", "")
+    assert "generatorURL" not in posted(bare, 0, 0)[0]
+    assert digest([bare, bare], CHINA, "en", 2_048).count("\n") == 1
+
+
+async def test_the_console_says_the_link_at_the_end_of_the_line() -> None:
+    lines: list[str] = []
+    page = paged()["explained"]
+    await ConsoleSender(lines.append, CHINA, languages=("en",)).send(page)
+    assert lines[0].endswith(f" · {page.link}")
+
+
+@pytest.mark.parametrize("count", [8, 40])
+def test_the_reds_of_a_digest_and_its_link_fit_into_the_smallest_message(count: int) -> None:
+    long = "https://noc.example/" + "x" * 180
+    wordy = {"en": "x" * 400, "zh": "长" * 400}
+    told = [changed(record("red"), incident=f"inc-{number}", summary=wordy) for number in range(8)]
+    reds = [changed(notification(each), link=f"{long}/#incident=1") for each in told]
+    others = [changed(notification(), link=f"{long}/#incident=2") for _ in range(count)]
+    text = digest([*reds, *others], CHINA, "zh", 2_048)
+    assert len(text.encode()) <= 2_048
+    assert text.count("RED 红色") == 8
+    assert text.splitlines()[-1] == f"{long}/"

@@ -30,6 +30,7 @@ AIMING = replace(SURGE, targets={"target": 23.0, "challenge": 20.0})
 
 CONTRACT = {
     "tocsin_events_total": {"stream", "result"},
+    "tocsin_calendar_fetches_total": {"result"},
     "tocsin_dead_letters_total": {"stream", "reason"},
     "tocsin_measure": {"rule", "series"},
     "tocsin_level": {"rule", "series"},
@@ -45,7 +46,10 @@ CONTRACT = {
     "tocsin_series_folded_total": {"rule"},
     "tocsin_partials_late_total": set(),
     "tocsin_breaker_open": {"stream"},
+    "tocsin_history_lag_records": set(),
+    "tocsin_history_left_out_total": {"reason"},
     "tocsin_reloads_total": {"result"},
+    "tocsin_api_requests_total": {"code"},
     "tocsin_rules_waiting": set(),
     "tocsin_target": {"rule", "kind"},
     "tocsin_unknown_places_total": {"stream"},
@@ -106,6 +110,13 @@ def test_every_child_is_there_at_zero_from_the_start(metrics: Metrics) -> None:
             assert value("tocsin_incidents", {"level": level, "state": state}) == 0
     assert value("tocsin_notifications_total", {"channel": "noc", "result": "expired"}) == 0
     assert value("tocsin_build_info", {"version": "1.2.3", "python": platform.python_version()}) == 1
+
+
+def test_an_entry_of_the_log_that_cannot_be_read_is_counted(metrics: Metrics) -> None:
+    shown = metrics.registry.get_sample_value
+    assert shown("tocsin_dead_letters_total", {"stream": "commands", "reason": "bad-value"}) == 0
+    metrics.count_bad_command("bad-value")
+    assert shown("tocsin_dead_letters_total", {"stream": "commands", "reason": "bad-value"}) == 1
 
 
 def test_a_refused_event_is_a_rejected_event(metrics: Metrics) -> None:

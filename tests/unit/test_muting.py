@@ -8,12 +8,13 @@ import pytest
 from msgspec.structs import replace
 
 from alerts.matchers import Matchers, read_matchers
+from alerts.records import parse_time
 from alerts.silences import OVER_LEN_MAX, SilenceBook, SilenceError, read_silence
-from alerts.windows import planned, read_windows
+from alerts.windows import read_windows
 from streams.settings import SettingsError
 from streams.windowfile import windows_of
 from tests.alerting import CHINA, record
-from tests.timelines import DAY_MS, clock, silence_of
+from tests.happenings import DAY_MS, clock, silence_of
 
 OURS = record()  # complaint-surge at {region: 长沙, category: network}
 
@@ -100,19 +101,53 @@ def test_a_window_file_names_itself_in_what_is_wrong(tmp_path: Path) -> None:
     assert [window.is_active(saturday + shift * 3_600_000) for shift in (-9, -7, 15, 17)] == [False, True, True, False]
 
 
+HOUR_MS = 3_600_000
+
+
+@pytest.mark.parametrize(
+    ("window", "at", "span"),
+    [
+        pytest.param({"from": "01:00", "to": "05:00"}, "02:00", ("01:00", "05:00"), id="of a night"),
+        pytest.param({"from": "22:00", "to": "05:00"}, "23:00", ("22:00", "29:00"), id="before midnight"),
+        pytest.param({"from": "22:00", "to": "05:00"}, "28:00", ("22:00", "29:00"), id="and after it"),
+        pytest.param({"from": "20:00", "to": "24:00"}, "21:00", ("20:00", "24:00"), id="up to midnight"),
+        pytest.param({"days": ["mon", "tue"]}, "30:00", ("00:00", "48:00"), id="of days that follow each other"),
+        pytest.param(
+            {"days": ["mon"], "ends": "2026-03-02T12:00:00+00:00"}, "06:00", ("00:00", "12:00"), id="bounded as a whole"
+        ),
+        pytest.param(
+            {"starts": "2026-03-02T04:00:00+00:00", "ends": "2026-03-02T12:00:00+00:00"},
+            "06:00",
+            ("04:00", "12:00"),
+            id="once",
+        ),
+    ],
+)
+def test_a_window_knows_since_when_it_holds_and_until_when(
+    window: dict[str, object], at: str, span: tuple[str, str]
+) -> None:
+    (made,) = read_windows([{"name": "w", "match": {"region": "长沙"}, "zone": "UTC", **window}], CHINA)
+    assert made.is_active(clock(at))
+    first, last = map(clock, span)
+    assert made.span_at(clock(at)) == (first, last)
+    assert made.span_at(first) == made.span_at(last - 1) == (first, last)
+    assert not made.is_active(last)
+
+
+def test_a_window_over_the_change_of_the_hour_is_one_span() -> None:
+    berlin = {"name": "w", "match": {"region": "x"}, "from": "23:00", "to": "05:00", "zone": "Europe/Berlin"}
+    (made,) = read_windows([berlin], CHINA)
+    first = parse_time("2026-03-28T22:00:00Z")  # clocks go forward at two in the morning
+    last = parse_time("2026-03-29T03:00:00Z")
+    assert {made.span_at(first + hour * HOUR_MS) for hour in range(5)} == {(first, last)}
+
+
 def test_the_example_of_the_operations_page_is_a_window_file(tmp_path: Path) -> None:
     page = (Path(__file__).parents[2] / "docs/operations.md").read_text(encoding="utf-8")
     block = page[page.index("    windows:\n") :].split("\n\n")[0]
     path = tmp_path / "windows.yaml"
     path.write_text("\n".join(line[4:] for line in block.splitlines()), encoding="utf-8")
     assert [window.name for window in windows_of(path, CHINA)] == ["core-upgrade", "fibre works"]
-
-
-def test_what_is_no_planned_work_is_no_window() -> None:
-    plan = {"kind": "planned", "starts": 1, "ends": 2}
-    assert planned("p", plan) is not None
-    assert planned("p", {**plan, "kind": "outside"}) is None
-    assert planned("p", {"kind": "planned", "starts": 1}) is None
 
 
 ASKED = {"match": {"region": "长沙"}, "comment": "割接", "ends": "2026-03-02T12:00:00+00:00"}

@@ -11,6 +11,7 @@ import pytest
 
 from alerts.book import IncidentBook
 from alerts.bulletins import SHIPPED, Kind, read_templates, write
+from alerts.joining import Joining
 from alerts.notices import NoticeBook, NoticeChange, NoticeError, NoticeState
 from alerts.records import AlertRecord
 from tests.alerting import CHINA, START_MS, history, record
@@ -28,7 +29,7 @@ class Site:
         self.notices = NoticeBook(read_templates(), CHINA)
 
     def tell(self, each: AlertRecord) -> NoticeChange | None:
-        changes = self.incidents.apply(each)
+        changes = Joining(self.incidents).apply(each)
         return self.notices.follow(changes[0], self.template, NOW_MS) if changes else None
 
     def walk(self, levels: Sequence[str]) -> list[str]:
@@ -148,7 +149,7 @@ def test_closed_notices_are_bounded() -> None:
     incidents, notices = IncidentBook(), NoticeBook(read_templates(), CHINA, closed_len_max=3)
     for number in range(5):
         for each in history(["red", "green"], started_ms=START_MS + number * 3_600_000):
-            (change,) = incidents.apply(each)
+            (change,) = Joining(incidents).apply(each)
             notices.follow(change, "outage", NOW_MS)
     assert [each.fault_ms for each in notices.notices()] == [START_MS + number * 3_600_000 for number in (4, 3, 2)]
 

@@ -7,7 +7,7 @@ import errno
 import logging
 import random
 import sqlite3
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,7 +19,7 @@ from alerts.notifications import Delivery, Notification, Result, Sender
 from alerts.outbox import writer
 from alerts.outbox.file import KEPT_MS, OutboxFile
 from alerts.outbox.item import ChannelPolicy, Item, Outcome
-from alerts.outbox.outbox import Outbox, Surroundings
+from alerts.outbox.outbox import Outbox, OutboxError, Surroundings
 from tests.alerting import START_MS, Pager, Tally, history, notification, until
 
 DOWN = Delivery(Result.UNAVAILABLE)
@@ -172,6 +172,43 @@ async def test_what_is_given_up_is_a_dead_letter_and_told_behind(tmp_path: Path)
         ("hook", Outcome.REFUSED),
         ("sms", Outcome.REFUSED),
     ]
+
+
+async def test_what_was_given_up_is_listed_and_tried_again_by_the_same_key(tmp_path: Path) -> None:
+    refused = Delivery(Result.REFUSED)
+    pager = Pager(answers=[refused, refused])
+    clock = Clock()
+    async with running(tmp_path, {"hook": pager}, clock=clock) as one:
+        one.outbox.offer(notification(history(["red"], region="a")[0]))
+        one.outbox.offer(notification(history(["red"], region="b")[0]))
+        await until(lambda: one.told().count("refused") == 2)
+        await settled(one.outbox)
+        clock.now += 60_000
+        await until_async(one.outbox.undelivered, 2)
+        first, second = await one.outbox.undelivered()
+        assert [each.outcome for each in (first, second)] == [Outcome.REFUSED] * 2
+        assert await one.outbox.retry([first.item.key, "no-such-key"]) == 1
+        await until(lambda: one.told().count("delivered") == 1)
+        assert await one.outbox.retry([first.item.key]) == 0, "it is on its way, or told"
+        assert pager.sent[2].idempotency_key == first.item.key
+        await until_async(one.outbox.undelivered, 1)
+    async with running(tmp_path, {"hook": pager}) as one:
+        assert [each.item.key for each in await one.outbox.undelivered()] == [second.item.key], "known after a restart"
+
+
+async def until_async(asked: Callable[[], Awaitable[list[Any]]], count: int) -> None:
+    async with asyncio.timeout(10):
+        while len(await asked()) != count:  # noqa: ASYNC110  nothing tells it
+            await asyncio.sleep(0.005)
+
+
+async def test_where_the_file_does_not_do_what_was_given_up_cannot_be_read(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    async with running(tmp_path / "file", {"hook": Pager()}) as one:
+        with pytest.raises(OutboxError, match="the outbox cannot be read"):
+            await one.outbox.undelivered()
+        with pytest.raises(OutboxError, match="the outbox cannot be written"):
+            await one.outbox.retry(["x"])
 
 
 async def test_red_that_waits_is_told_behind_and_still_tried(tmp_path: Path) -> None:

@@ -18,7 +18,8 @@ from alerts.routing import Routing
 from alerts.silences import Silence, read_silence
 from app import main
 from streams import asking
-from tests.timeline import NOTIFY, Timeline, clock, crew, does, goes
+from tests.happenings import clock, does
+from tests.timeline import NOTIFY, calling, crew, goes
 
 PEOPLE = """
 version: 1
@@ -94,7 +95,7 @@ def test_a_slip_is_told_in_one_line(arguments: list[str], said: str) -> None:
 @pytest.mark.parametrize("start", ["10:00", "22:30"])
 def test_what_routes_say_is_what_happens(level: str, start: str) -> None:
     made = crew(Person(id="bo", quiet=(22 * 60, 7 * 60)))
-    day = Timeline(crew=made, now_ms=clock(start))
+    day = calling(made, start=start)
     day.at(start, goes(level))
     routing = Routing(channels=("chat",), receivers={"noc": ()})
     stops = routes(NOTIFY[level], {"region": "长沙"}, level=level, at_ms=clock(start), crew=made, routing=routing)
@@ -106,7 +107,7 @@ def test_what_routes_say_is_what_happens(level: str, start: str) -> None:
 
 
 def test_audit_verify_finds_what_was_changed(tmp_path: Path) -> None:
-    day = Timeline()
+    day = calling()
     day.at("10:00", goes("red"))
     day.at("10:01", does("ack", "an"), does("comment", "an", text="looking"), does("resolve", "an"))
     file = tmp_path / "audit.jsonl"
@@ -134,7 +135,9 @@ class Worker:
             return 200, {"incidents": [row, row | {"id": "inc-2", "state": "resolved"}]}
         if path == "/api/v1/silences":
             return 200, {"silences": [SILENCE.as_data()]}
-        if path == "/api/v1/silences/preview":
+        if path == "/api/v1/silences/s%2F1":
+            return 200, SILENCE.as_data()
+        if path == "/api/v1/preview/silence":
             return 200, {"incidents": [{"incident": "inc-1", "level": "red", "rule": "surge", "hidden": 3}]}
         if body is not None:
             return 202, {"command": "c1", "time": "2026-03-01T00:00:00Z"}
@@ -173,6 +176,7 @@ def test_a_silence_is_tried_added_listed_and_ended(worker: Worker) -> None:
     assert run("silences", "preview", *asked).stdout == "inc-1  red     surge  3 alerts\n"
     assert run("silences", "add", *asked, "--comment", "割接", "--by", "王工").exit_code == 0
     assert run("silences", "expire", "s1", "--by", "王工").exit_code == 0
+    assert run("silences", "show", "s/1").stdout == run("silences", "list").stdout
     tried, added, ended = (body for _, body in worker.asked if body)
     assert tried["match"] == {"region": ["长沙", "株洲"], "stream": ["network"]}
     assert (added["what"], added["by"], added["body"]["comment"]) == ("silence-add", "王工", "割接")

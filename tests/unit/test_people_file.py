@@ -11,6 +11,8 @@ import pytest
 
 from alerts.icalendars import read_calendar
 from alerts.records import parse_time
+from alerts.senders.poster import Reach
+from streams.calendarfeeds import CalendarFeeds
 from streams.peoplefile import read_crew
 from streams.settings import SettingsError
 
@@ -34,15 +36,19 @@ people:
 """
 
 
+def feeds(folder: Path) -> CalendarFeeds:
+    return CalendarFeeds(folder, Reach(), lambda: 0)
+
+
 def crew_of(folder: Path, text: str) -> Any:
     file = folder / "people.yaml"
     file.write_text(text, encoding="utf-8")
     (folder / "duty.ics").write_bytes(DUTY.read_bytes())
-    return read_crew(file, "Asia/Shanghai", ("sms", "chat"))
+    return read_crew(file, "Asia/Shanghai", ("sms", "chat"), feeds(folder))
 
 
 def test_the_shipped_ladders_are_the_domains() -> None:
-    ladders = read_crew(None, "Asia/Shanghai", ()).ladders
+    ladders = read_crew(None, "Asia/Shanghai", (), feeds(Path())).ladders
     top = ["regional-general-manager", "division", "vice-president", "president"]
     for name in ("store", "hub", "fleet"):
         roles = [rung.role for rung in ladders[name].rungs]

@@ -12,13 +12,14 @@ from aiohttp.test_utils import TestClient, TestServer
 from prometheus_client import CollectorRegistry
 
 from detectors.rules import Rule
+from streams.door import Door
 from streams.feed import Feed
 from streams.metrics import Metrics
 from streams.orders import add_orders
 from streams.overview import Overview, Rates
 from streams.reloading import Reload, Reloader
 from streams.source_stage import Ways
-from streams.web import Door, make_app
+from streams.web import make_app
 from tests.staging import NOW_MS, Pipeline, call, heartbeat, rule
 
 RULES = """
@@ -238,6 +239,9 @@ class Obeying(Worker):
         return {"rules": {}, "waiting": [], "last_reload": None}
 
     def reasons(self) -> list[str]:
+        return []
+
+    def warnings(self) -> list[str]:
         return []
 
 

@@ -9,8 +9,10 @@ import time
 from collections.abc import Callable
 
 import pytest
+from msgspec.structs import replace
 
-from alerts.notifications import Delivery, Reason, Result, one_line
+from alerts.digests import digest_key
+from alerts.notifications import Delivery, Notification, Reason, Result, one_line
 from alerts.senders.alertmanager import HOLD_MS, AlertmanagerSender, posted
 from alerts.senders.console import ConsoleSender
 from alerts.senders.poster import ForbiddenAddressError, Reach, _PublicResolver
@@ -151,6 +153,61 @@ def test_labels_from_data_cannot_pose_as_others() -> None:
         "severity": "error",
         "key_region": "a b",
     }
+
+
+def storm() -> list[Notification]:
+    """Two incidents: one that was red for a moment, one that went from yellow to orange."""
+    first = [notification(each) for each in history(["orange", "red", "green"], region="长沙")]
+    second = [notification(each) for each in history(["yellow", "orange"], region="株洲")]
+    return [first[0], second[0], first[1], first[2], second[1]]
+
+
+async def test_a_digest_of_the_webhook_is_one_group_with_every_red_and_the_newest_of_the_rest() -> None:
+    async with sink(status(200)) as server:
+        sender = webhook(server.url, secret=SIGNING_KEY)
+        assert await sender.send_digest(storm()) == Delivery(Result.DELIVERED)
+        assert await sender.send_digest([replace(each, reason=Reason.ENDING) for each in storm()]) == Delivery(
+            Result.DELIVERED
+        )
+        await sender.close()
+    ((request, body),) = server.requests
+    told = json.loads(body)
+    assert [(each["labels"]["key_region"], each["labels"]["level"], each["status"]) for each in told["alerts"]] == [
+        ("长沙", "red", "firing"),
+        ("长沙", "red", "resolved"),
+        ("株洲", "orange", "firing"),
+    ]
+    assert told["status"] == "firing"
+    assert told["commonLabels"] == {
+        "alertname": "complaint-surge",
+        "rule": "complaint-surge",
+        "key_category": "network",
+    }
+    assert request.headers["Idempotency-Key"] == digest_key(storm())
+
+
+async def test_a_digest_of_alertmanager_posts_what_comes_twice_of_one_incident_one_after_the_other() -> None:
+    async with sink(status(200)) as server:
+        sender = AlertmanagerSender(server.url, now_ms=lambda: NOW_MS, reach=NEAR)
+        assert await sender.send_digest(storm()) == Delivery(Result.DELIVERED)
+        await sender.close()
+    posts = [
+        [(each["labels"]["key_region"], each["labels"]["level"], each["endsAt"] > "2026-03-01T09:21") for each in body]
+        for body in (json.loads(body) for _, body in server.requests)
+    ]
+    assert posts == [
+        [("长沙", "orange", True), ("株洲", "yellow", True)],
+        [("长沙", "red", True), ("长沙", "orange", False), ("株洲", "orange", True), ("株洲", "yellow", False)],
+        [("长沙", "red", False)],
+    ]
+
+
+async def test_a_digest_of_alertmanager_stops_where_it_fails_and_is_tried_whole() -> None:
+    async with sink(status(503)) as server:
+        sender = AlertmanagerSender(server.url, now_ms=lambda: NOW_MS, reach=NEAR)
+        assert await sender.send_digest(storm()) == Delivery(Result.UNAVAILABLE)
+        await sender.close()
+    assert len(server.requests) == 1
 
 
 async def test_the_refresh_says_all_again_in_bounded_posts() -> None:

@@ -77,6 +77,15 @@ MISTAKES = {
     "web: {port: -1}": "1:13: web.port: must be at least 0, not the number -1",
     "web: {port: http}": '1:13: web.port: must be a whole number, not the text "http"',
     "web: {port: 5.5}": "1:13: web.port: must be a whole number, not the number 5.5",
+    "web: {url: 'ftp://noc.example'}": "1:12: web.url: must be http:// or https:// with a host, and neither ? nor #, "
+    "as in https://noc.example",
+    "web: {url: 'https://noc.example/#x'}": "1:12: web.url: must be http:// or https:// with a host, and neither ? "
+    "nor #, as in https://noc.example",
+    "web: {url: 'https://an:secret@noc.example'}": "1:12: web.url: holds no user and password: it stands in every "
+    "message",
+    "web: {url: 'https://noc.example:99999'}": "1:12: web.url: is no address of a page, as in https://noc.example:8010",
+    "web: {url: 'https://noc.example/%s'}"
+    % ("x" * 200): "1:12: web.url: must be at most 200 printable ASCII characters, without spaces",
     "web: 8010": "1:6: web: must be a mapping, not the number 8010",
     "group: 7": "1:8: group: must be text, not the number 7",
     "rules: 7": "1:8: rules: must be a list, not the number 7",
@@ -201,3 +210,8 @@ def test_a_secret(tmp_path: Path) -> None:
     path.write_bytes(b"hush\xff")
     with pytest.raises(SettingsError, match=r"secret: the secret is not UTF-8$"):
         secret_of(path)
+
+
+def test_the_address_of_the_page_is_kept_without_a_slash_at_its_end() -> None:
+    assert Web(url="https://noc.example:8443/").url == "https://noc.example:8443"
+    assert Web().url is None

@@ -16,9 +16,10 @@ from aiohttp import ClientConnectorError, ClientSession
 from aiohttp.test_utils import TestClient, TestServer
 from prometheus_client import CollectorRegistry
 
+from streams.door import Door, ExposedError
 from streams.feed import WAITING_MAX, Feed, FullError
 from streams.metrics import Metrics
-from streams.web import PAGE, Door, ExposedError, make_app, serve
+from streams.web import PAGE, make_app, serve
 from tests.wall import MemoryView, Ready, incident, trouble
 
 TOKEN = "correct horse battery staple"  # noqa: S105  it opens nothing
@@ -129,10 +130,13 @@ async def test_many_scrapes_at_once_share_one_writing(site: Site) -> None:
 async def test_ready_says_why_not(site: Site) -> None:
     client = await site.client()
     assert (await client.get("/readyz")).status == 200
-    site.ready.why = ["restoring partition 3 of tocsin.calls"]
+    site.ready.amiss = ["the calendar at feed.example cannot be fetched"]
+    answer = await client.get("/readyz")
+    assert (answer.status, await answer.json()) == (200, {"ready": True, "reasons": [], "warnings": site.ready.amiss})
+    site.ready.why, site.ready.amiss = ["restoring partition 3 of tocsin.calls"], []
     answer = await client.get("/readyz")
     assert answer.status == 503
-    assert await answer.json() == {"ready": False, "reasons": site.ready.why}
+    assert await answer.json() == {"ready": False, "reasons": site.ready.why, "warnings": []}
     assert (await client.get("/healthz")).status == 200
 
 

@@ -21,7 +21,7 @@ from streams.rulefile import load
 from streams.service import Service
 from streams.settings import Heartbeat, Settings, Web
 from streams.stage import Outgoing
-from streams.topics import ALERTS, COMMANDS, NOTIFICATIONS
+from streams.topics import ALERTS, COMMANDS, NOTIFICATIONS, stream_topic
 from tests.alerting import history, until
 from tests.sink import Sink, sink, status
 
@@ -86,7 +86,8 @@ async def test_what_the_desk_decides_goes_out_by_every_channel_and_the_heart_bea
                 await until(lambda: (desk(service).durable_offset or 0) == 2)
                 await until(lambda: outside.requests)
                 assert service.reasons() == []
-                await service._refresh()
+                assert service.beside is not None
+                await service.beside.refresh()
                 shown = service.metrics.registry.get_sample_value
                 assert shown("tocsin_outbox_waiting", {"channel": "hook"}) == 0
                 assert shown("tocsin_notifications_total", {"channel": "log", "result": "delivered"}) == 2
@@ -120,3 +121,24 @@ async def test_without_a_disk_pages_go_out_the_state_waits_and_the_worker_says_s
                 await asyncio.sleep(1)
     keys = [request.headers["Idempotency-Key"] for request, _ in server.requests]
     assert len(keys) == len(set(keys)) == 2, "started again, the outbox knows what it told"
+
+
+async def test_a_plan_told_as_an_event_is_known_to_the_desk_and_to_whoever_takes_it_over(
+    tmp_path: Path,
+) -> None:
+    now_s = time.time()
+    plan = {"id": "p1", "time": now_s, "kind": "planned", "starts": now_s - 60, "ends": now_s + 3_600, "title": "割接"}
+
+    def windows(service: Service) -> list[str]:
+        now_ms = time.time_ns() // 1_000_000
+        return [each.name for stage in service.overview.desks for each in stage.desk.windows(now_ms)]
+
+    with EmbeddedBroker() as broker:
+        async with sink(status(200)) as server:
+            async with running(settings(tmp_path, broker.bootstrap, server), broker) as service:
+                await service.host.publish(Outgoing(stream_topic("plans"), json.dumps(plan).encode()))
+                await until(lambda: windows(service) == ["割接"])
+                await until(lambda: len(server.requests) == 0 and desk(service).durable_offset == 1)
+            async with running(settings(tmp_path, broker.bootstrap, server), broker) as service:
+                await until(lambda: windows(service) == ["割接"])
+    assert server.requests == [], "that a window begins is for people: a webhook counts alerts"
