@@ -57,7 +57,8 @@ def test_no_request_finds_a_mistake_and_every_answer_fits_the_document(tmp_path:
             *("--no-color", "--warnings", "off"),
         ]
         done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=300)
-    assert done.returncode == 0, done.stdout[-8_000:] + done.stderr[-2_000:]
+    print(done.stdout)  # noqa: T201  pytest shows it whole where the test fails
+    assert done.returncode == 0, done.stderr
     assert bench.counted(500) == 0
     assert bench.counted(200) > 300, "it gets past the door"
     assert {command.what for command in bench.entered} > {Verb.ACK, Verb.NOTICE_PUBLISH, Verb.SILENCE_ADD}
