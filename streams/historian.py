@@ -30,7 +30,7 @@ RECORDS_MAX = 500  # in one step
 POLL_MS = 500
 RETRY_S = 5.0
 TIDY_S = 600.0
-BREATH_S = 0.02
+BREATH_S = 0.05
 """Between two full steps: a history that is made anew must not hold up detection, which shares the processor."""
 
 KEPT_MS = HISTORY_DAYS * 86_400_000

@@ -20,9 +20,10 @@ LETTER = DeadLetter(Item(notification(), START_MS), Outcome.REFUSED, START_MS + 
 
 @dataclass
 class Shelf:
-    """A history in our hands, which may be away."""
+    """A history in our hands, which may be away; `make` makes its file in the thread that asks, whose it is."""
 
     file: HistoryFile | None = None
+    make: Callable[[], HistoryFile] | None = None
     behind: int | None = 0
     error: Exception | None = None
     rebuilds: int = 0
@@ -30,6 +31,8 @@ class Shelf:
     async def ask(self, question: Callable[[HistoryReads], T]) -> T:
         if self.error is not None:
             raise self.error
+        if self.file is None and self.make is not None:
+            self.file = self.make()
         if self.file is None:
             raise HistoryAway("the history cannot be read now: it has not been opened yet")
         return question(HistoryReads(self.file))

@@ -50,18 +50,15 @@ async def body_of(request: web.Request, shape: type[T]) -> T:
 
 
 def query_of(request: web.Request, shape: type[S]) -> S:
-    """Read the query as one Struct. A parameter given several times is a list; one given empty counts as left out.
+    """Read the query as one Struct. A parameter given several times is a list, of which empty ones are left out.
 
     Raise Refused if it is not that.
     """
     given: dict[str, object] = {}
     lists = {each.encode_name for each in msgspec.structs.fields(shape) if get_origin(each.type) is tuple}
     for name in request.query:
-        values = [value for value in request.query.getall(name) if value]
-        if name in lists:
-            given[name] = values
-        elif values:
-            given[name] = values[-1]
+        values = request.query.getall(name)
+        given[name] = [value for value in values if value] if name in lists else values[-1]
     try:
         return msgspec.convert(given, shape, strict=False)
     except (msgspec.MsgspecError, ValueError) as error:

@@ -10,13 +10,16 @@ from typing import Any
 
 import msgspec
 
+from streams.api.asking import REQUEST_BYTES_MAX
+from streams.api.pace import BURST, RATE_PER_S
 from streams.api.route import JSON, Route, Who
 from streams.version import VERSION
 
-_ABOUT = """\
+_ABOUT = f"""\
 Reads and orders for a running worker. Any worker takes commands; what the desk knows is told by the worker that has it,
 and others answer 503. The page's token, or an operator's, comes as `Authorization: Bearer …`; without one the page is
-for this machine alone. A body is JSON of at most 20,480 bytes; a caller may ask 50 times a second, 200 at once.
+for this machine alone. A body is JSON of at most {REQUEST_BYTES_MAX:,} bytes; a caller may ask {RATE_PER_S:.0f} times
+a second, {BURST} at once.
 
 Dead letters are not here: they lie in Kafka, in any number, and a worker that reads events has no hands free to look
 through them. `tocsin deadletters list|show|retry` does. Customer notices are approved, published and cancelled by

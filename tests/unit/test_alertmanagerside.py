@@ -82,7 +82,7 @@ async def test_an_alert_has_the_labels_that_a_real_alertmanager_is_told() -> Non
         pytest.param([("filter", 'level=~"yellow|red"'), ("filter", "key_region!=湘潭")], {"株洲"}, id="by two"),
         pytest.param({"receiver": "ladder:.*"}, {"湘潭"}, id="by receiver"),
         pytest.param({"receiver": "ladder"}, set(), id="a receiver is matched whole"),
-        pytest.param({"receiver": ""}, {"长沙", "株洲", "湘潭"}, id="an empty receiver is none"),
+        pytest.param({"receiver": "", "filter": ""}, {"长沙", "株洲", "湘潭"}, id="what is empty asks for nothing"),
         pytest.param({"active": "false"}, set(), id="none that is active"),
         pytest.param(
             {"silenced": "false", "inhibited": "0", "unprocessed": "false"}, {"长沙", "株洲", "湘潭"}, id="heard"
@@ -101,6 +101,7 @@ async def test_filters(params: Any, found: set[str]) -> None:
         pytest.param({"filter": 'level=~"("'}, "is not an expression", id="no expression"),
         pytest.param({"receiver": "("}, "is not an expression", id="no expression for a receiver"),
         pytest.param({"active": "perhaps"}, "Expected `bool`", id="no truth value"),
+        pytest.param({"inhibited": ""}, "Expected `bool`", id="an empty truth value"),
         pytest.param([("filter", "a=b")] * 51, "at most 50 filters", id="too many"),
     ],
 )

@@ -12,9 +12,10 @@ from click.testing import CliRunner
 
 from alerts.commands import Command, Verb
 from app import main
+from streams.api.asking import REQUEST_BYTES_MAX
 from streams.api.catalogue import CATALOGUE
 from streams.api.document import document
-from streams.api.pace import BURST, CALLERS_MAX, Pace
+from streams.api.pace import BURST, CALLERS_MAX, RATE_PER_S, Pace
 from streams.api.route import Route, Who
 from streams.api.table import EVENTS
 from streams.commandlog import LogAwayError
@@ -144,6 +145,12 @@ async def test_refusals_have_one_shape_and_alertmanagers_clients_theirs() -> Non
             told = await (await client.get(path)).json()
             assert told in ({"error": "a token is needed"}, "a token is needed")
             assert isinstance(told, str) == path.startswith("/api/v2")
+
+
+def test_the_operators_page_says_the_limits_as_they_are() -> None:
+    page = (CHECKED_IN.parent / "operations.md").read_text("utf-8")
+    assert f"bodies are JSON of at most {REQUEST_BYTES_MAX:,} bytes" in page
+    assert f"{RATE_PER_S:.0f} requests a second, {BURST} at once" in page
 
 
 def test_a_bucket_fills_again() -> None:

@@ -13,8 +13,10 @@ import pytest
 from alerts.ladders import PREFIX
 from alerts.notices import NoticeChange
 from alerts.records import AlertRecord
+from alerts.senders.poster import Reach
 from detectors.rules import Rule
 from streams.broker import EmbeddedBroker
+from streams.calendarfeeds import CalendarFeeds
 from streams.commands.joining import configured
 from streams.peoplefile import read_crew
 from streams.rulefile import load
@@ -22,12 +24,13 @@ from streams.settings import DEFAULT_RULES, SHIPPED_RULES
 from streams.stage import Outgoing
 
 RULES = load([SHIPPED_RULES]).rules
+FEEDS = CalendarFeeds(Path(), Reach(), lambda: 0)
 
 
 @pytest.mark.parametrize("rule", [rule for rule in RULES if rule.notify], ids=lambda rule: rule.id)
 def test_every_ladder_that_a_pack_names_is_there(rule: Rule) -> None:
     named = {name for receivers in rule.notify.values() for name in receivers if name.startswith(PREFIX)}
-    assert {name.removeprefix(PREFIX) for name in named} <= read_crew(None, "UTC", ()).ladders.keys()
+    assert {name.removeprefix(PREFIX) for name in named} <= read_crew(None, "UTC", (), FEEDS).ladders.keys()
 
 
 class Heard:

@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 import sqlite3
+import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -24,7 +25,7 @@ from streams.historyrows import Statement
 from streams.service import Service
 from streams.stage import Outgoing
 from streams.topics import ALERTS, HISTORY
-from tests.alerting import history, until
+from tests.alerting import START_MS, history, until
 from tests.sink import sink, status
 from tests.wire.test_service_outbox import running, settings
 
@@ -140,7 +141,8 @@ async def test_the_commands(tmp_path: Path) -> None:
         async with sink(status(200)) as server:
             async with running(settings(tmp_path, broker.bootstrap, server), broker) as service:
                 await service.host.publish(*(Outgoing(ALERTS, encode(record)) for record in RED))
-                await told(service, "/api/v1/history/incidents", lambda answer: answer["incidents"])
+                await told(service, "/api/v1/history/alerts?level=red", lambda answer: answer["alerts"])
+                await told(service, "/api/v1/history/incidents?level=red", lambda answer: answer["incidents"])
                 listed = await say(service, "history", "incidents", "--output", "json")
                 (row,) = [json.loads(line) for line in listed.stdout.splitlines()]
                 assert row["rule"] == RED[0].rule
@@ -175,8 +177,8 @@ async def test_the_commands(tmp_path: Path) -> None:
                 assert "割接" in (await say(service, "silences", "show", silence)).stdout
                 assert (await say(service, "silences", "expire", silence, "--by", "王工")).exit_code == 0
                 over = await say(service, "silences", "show", silence)
-                assert (over.exit_code, f"tocsin explain {silence}" in over.stderr) == (1, True)
-                await told(service, "/api/v1/history/incidents", lambda answer: answer["incidents"])
+                assert (over.exit_code, "割接" in over.stdout) == (0, True)
+                await told(service, f"/api/v1/explain/{silence}", lambda answer: len(answer["statements"]) >= 3)
                 why = await say(service, "explain", silence, "--lang", "en")
                 assert "王工 asked for silence-add: done" in why.stdout
                 assert (await say(service, "history", "rebuild")).exit_code == 0
@@ -223,3 +225,22 @@ async def test_a_file_that_cannot_be_written_is_said_once_and_followed_again(
     assert any("made anew from the log" in line for line in said) != is_kept
     if is_kept:
         assert len(said) == 2, "once, however often it was tried"
+
+
+async def test_what_has_grown_old_is_forgotten_and_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("streams.historian.KEPT_MS", 86_400_000)
+    monkeypatch.setattr("streams.historian.TIDY_S", 0.0)
+    old = history(["yellow", "red"], started_ms=START_MS - 400 * 86_400_000)
+    now_ms = time.time_ns() // 1_000_000
+    with EmbeddedBroker() as broker:
+        async with sink(status(200)) as server:
+            async with running(settings(tmp_path, broker.bootstrap, server), broker) as service:
+                young = history(["yellow"], region="株洲", started_ms=now_ms - 60_000)
+                await service.host.publish(*(Outgoing(ALERTS, encode(record)) for record in (*old, *young)))
+                shown = service.metrics.registry.get_sample_value
+                await until(lambda: (shown("tocsin_history_left_out_total", {"reason": "forgotten"}) or 0) >= 3)
+                path = "/api/v1/history/alerts"
+                answer = await told(
+                    service, path, lambda one: [row["alert"] for row in one["alerts"]] == [young[0].alert]
+                )
+                assert answer["next"] is None

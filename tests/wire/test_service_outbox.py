@@ -41,7 +41,7 @@ def settings(folder: Path, bootstrap: str, server: Sink, **given: Any) -> Settin
         **{name: field.get_default() for name, field in Settings.model_fields.items()}
         | {
             "broker": (bootstrap,),
-            "rules": folder / "rules.yaml",
+            "rules": (folder / "rules.yaml",),
             "stream_partitions": 1,
             "judge_partitions": 1,
             "web": Web(port=0),
@@ -54,7 +54,7 @@ def settings(folder: Path, bootstrap: str, server: Sink, **given: Any) -> Settin
 
 @contextlib.asynccontextmanager
 async def running(chosen: Settings, broker: EmbeddedBroker) -> AsyncIterator[Service]:
-    service = Service(chosen, load([chosen.rules]).rules, clock=lambda: time.time_ns() // 1_000_000)
+    service = Service(chosen, load(chosen.rules).rules, clock=lambda: time.time_ns() // 1_000_000)
     for topic in service.topics:
         with contextlib.suppress(BrokerError):  # started again, they are there
             broker.create(topic.name, topic.partitions)
