@@ -20,7 +20,7 @@ from streams.stage import Chunk, Outgoing
 from streams.topics import COMMANDS
 
 STREAM = "plans"
-FIELDS = ("kind", "starts", "ends", "region", "title", "affects")
+FIELDS = ("kind", "starts", "ends", "plan", "region", "title", "affects")
 """What is read of each event, whatever the rules need."""
 
 
@@ -41,9 +41,9 @@ def _command(chunk: Chunk, offset: int, plan: Plan, now_ms: int) -> Outgoing:
 
 
 def _plan(id_: str, time_ms: int, kind: str, starts: Any, ends: Any, *texts: Any) -> Plan:
-    region, title, affects = ("" if text is MISSING else text for text in texts)
+    named, region, title, affects = ("" if text is MISSING else text for text in texts)
     return Plan(
-        id=_name(id_),
+        id=_name(named or id_),
         kind=kind,
         told_ms=time_ms,
         starts_ms=int(to_ms([starts])[0]),
@@ -55,7 +55,7 @@ def _plan(id_: str, time_ms: int, kind: str, starts: Any, ends: Any, *texts: Any
 
 
 def _name(id_: str) -> str:
-    """Name a plan by the id of its event; by a hash of it, where the log takes no such name."""
+    """Name a plan as its event does, or by the id of that; by a hash of it, where the log takes no such name."""
     if len(id_) <= ID_LEN_MAX and id_.isprintable():
         return id_
     return blake2b(id_.encode("utf-8", "surrogatepass"), digest_size=12, person=b"plan").hexdigest()

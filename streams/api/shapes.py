@@ -276,7 +276,7 @@ class CommandOutcome(TypedDict):
 
 
 class ReloadTold(TypedDict):
-    """What came of reading the rules again; with `problems` the old rules stay."""
+    """What came of reading the rules again; with `problems` the old rules stay. `notes` tell what was not taken."""
 
     result: str
     time: Time
@@ -285,6 +285,7 @@ class ReloadTold(TypedDict):
     changed: Sequence[str]
     removed: Sequence[str]
     problems: Sequence[str]
+    notes: Sequence[str]
 
 
 class Released(TypedDict):

@@ -55,6 +55,11 @@ def test_an_event_is_passed_on_with_all_it_says() -> None:
     assert read_plan(command.on, command.body) == replace(WORK, starts_ms=starts_ms, ends_ms=starts_ms + 2 * HOUR_MS)
 
 
+def test_a_plan_that_has_a_name_is_told_again_under_it() -> None:
+    log = [event(plan="w1"), event(id="p9", plan="w1", told=True), event(id="p2", plan="")]
+    assert [each.on for each in commands(stage().feed(chunk(*log, topic="tocsin.plans"), NOW_MS))] == ["w1", "w1", "p2"]
+
+
 def test_what_is_read_again_after_a_restart_has_the_id_it_had() -> None:
     log = [event(), event(id="p2"), event(id="p2", title="moved")]
     first = commands(stage().feed(chunk(*log, topic="tocsin.plans"), NOW_MS))
