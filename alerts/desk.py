@@ -12,7 +12,7 @@ from alerts.book import IncidentBook
 from alerts.bulletins import Template, read_templates
 from alerts.callout import Callout
 from alerts.chronicle import Happening
-from alerts.commands import Command, CommandError
+from alerts.commands import Command, CommandError, Verb
 from alerts.happenings import told_of
 from alerts.hush import Hush
 from alerts.incidents import Incident, IncidentChange, What
@@ -21,7 +21,7 @@ from alerts.notices import NoticeBook, NoticeChange
 from alerts.notifications import Notification, Reason
 from alerts.orders import carry_out
 from alerts.pages import Pages
-from alerts.plans import Plan
+from alerts.plans import Plan, PlanError, read_plan
 from alerts.records import AlertRecord
 from alerts.routing import Routing
 from alerts.scopes import Scopes
@@ -92,6 +92,8 @@ class Desk:
 
     def order(self, command: Command, now_ms: int) -> list[Effect]:
         """Carry out what somebody asks. One that was carried out before does nothing; a refusal is in the audit."""
+        if command.what is Verb.PLAN:
+            return self._planned(command, now_ms)
         if command.command in self._done:
             return []
         effects: list[Effect] = []
@@ -103,6 +105,22 @@ class Desk:
         self._done[command.command] = outcome
         if len(self._done) > COMMANDS_LEN_MAX:
             del self._done[next(iter(self._done))]
+        return [*effects, self.trail.note(command, outcome)]
+
+    def _planned(self, command: Command, now_ms: int) -> list[Effect]:
+        """Take up what an event says of a plan.
+
+        Planning systems send their tables again and again: what says nothing new leaves no trace, and none of them
+        takes the place of a person's command among those that are remembered.
+        """
+        outcome, effects = "done", list[Effect]()
+        try:
+            plan = read_plan(command.on, command.body)
+            if self._hush.plans.knows(plan):
+                return []
+            effects = self.plan(plan, now_ms)
+        except PlanError as error:
+            outcome = f"refused: {error}"
         return [*effects, self.trail.note(command, outcome)]
 
     def outcome(self, command: str) -> str | None:
@@ -136,17 +154,16 @@ class Desk:
     def silence(self, silence: Silence, now_ms: int) -> list[Effect]:
         """Keep quiet what a person says. Raise SilenceError if that cannot be."""
         self.silences.add(silence, now_ms)
-        return self._remute(now_ms)
+        return self._remute(now_ms, anew=True)
 
     def expire(self, silence_id: str, now_ms: int) -> list[Effect]:
         """End a silence. What is still bad is told. Raise SilenceError if there is none."""
         self.silences.expire(silence_id, now_ms)
-        return self._remute(now_ms)
+        return self._remute(now_ms, anew=True)
 
     def plan(self, plan: Plan, now_ms: int) -> list[Effect]:
         """Keep quiet what planned work is known to break. Told again, a plan replaces itself. May raise PlanError."""
-        self._hush.plans.take(plan, now_ms)
-        return self._remute(now_ms)
+        return self._remute(now_ms, anew=self._hush.plans.take(plan, now_ms))
 
     def comment(self, incident_id: str, *, by: str, text: str, now_ms: int) -> list[Effect]:
         """Write what a person has to say into an incident's timeline."""
@@ -212,9 +229,13 @@ class Desk:
         places = self._scopes.of(incident.rule, incident.key).chain
         return self._hush.plans.around(places, incident.opened_ms, incident.updated_ms)
 
-    def _remute(self, now_ms: int) -> list[Effect]:
-        """Where a silence or a window has begun or ended: ask of every alert anew whether it may be heard."""
-        if not self._hush.has_changed(now_ms):
+    def _remute(self, now_ms: int, *, anew: bool = False) -> list[Effect]:
+        """Where a silence or a window has begun, ended or is another: ask of every alert anew whether it may be heard.
+
+        `anew`: somebody has changed one. By its name it may be the same, and match other alerts.
+        """
+        has_changed = self._hush.has_changed(now_ms)
+        if not has_changed and not anew:
             return []
         self._steps += 1
         effects: list[Effect] = []

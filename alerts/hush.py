@@ -17,7 +17,7 @@ from alerts.plans import PlanBook
 from alerts.quiet import QuietHours
 from alerts.records import AlertRecord
 from alerts.scopes import Scopes
-from alerts.silences import Silence, SilenceBook
+from alerts.silences import LENGTH_MS_MAX, Silence, SilenceBook
 from alerts.site import Site
 from alerts.texts import clean
 from detectors.rules import Rule
@@ -58,8 +58,10 @@ class Hush:
 
         Nothing is changed. Red alerts are among them only where it includes red.
         """
+        SilenceBook().add(silence, now_ms)  # what could not be is refused now
         trial = SilenceBook()
-        trial.add(replace(silence, starts_ms=min(silence.starts_ms, now_ms)), now_ms)
+        ends_ms = min(silence.ends_ms, now_ms + LENGTH_MS_MAX)
+        trial.add(replace(silence, starts_ms=min(silence.starts_ms, now_ms), ends_ms=ends_ms), now_ms)
         stage = Silencing(self._scopes, trial)
         for incident in incidents.firing():
             hidden = tuple(

@@ -52,7 +52,7 @@ class Maintenance:
 
     def standing(self, now_ms: int) -> Iterable[str]:
         """Name the windows that hold."""
-        return (each.reason for _, each in self.active(now_ms))
+        return (f"{each.reason} ({id_})" for id_, each in self.active(now_ms))  # two plans may have one title
 
     def mutes(self, record: AlertRecord, level: str, now_ms: int) -> Iterable[str]:
         """Name the windows that keep an alert quiet."""

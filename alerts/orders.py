@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from alerts.commands import Command, CommandError, Verb
 from alerts.incidents import What
 from alerts.notices import NoticeChange, NoticeError
-from alerts.plans import PlanError, read_plan
 from alerts.records import format_time, parse_time
 from alerts.silences import SilenceError, read_silence
 
@@ -103,13 +102,6 @@ def _expire(desk: Desk, command: Command, now_ms: int) -> list[Effect]:
         raise CommandError(str(error)) from error
 
 
-def _plan(desk: Desk, command: Command, now_ms: int) -> list[Effect]:
-    try:
-        return desk.plan(read_plan(command.on, command.body), now_ms)
-    except PlanError as error:
-        raise CommandError(str(error)) from error
-
-
 def _notice(desk: Desk, command: Command, now_ms: int) -> list[Effect]:
     steps: Mapping[Verb, Callable[..., NoticeChange]] = {
         Verb.NOTICE_APPROVE: desk.notices.approve,
@@ -132,7 +124,6 @@ _VERBS: Mapping[Verb, Callable[[Desk, Command, int], list[Effect]]] = {
     Verb.ACCEPT: _accept,
     Verb.SILENCE_ADD: _silence,
     Verb.SILENCE_EXPIRE: _expire,
-    Verb.PLAN: _plan,
     Verb.NOTICE_APPROVE: _notice,
     Verb.NOTICE_PUBLISH: _notice,
     Verb.NOTICE_CANCEL: _notice,

@@ -109,14 +109,19 @@ class PlanBook:
         self._active: list[tuple[str, Window]] = []  # those that hold from `_from_ms` up to, not including, `_to_ms`
         self._from_ms = self._to_ms = 0
 
-    def take(self, plan: Plan, now_ms: int) -> None:
-        """Take up what a plan says by now; an older telling of it says nothing. Raise PlanError if there are too many.
+    def knows(self, plan: Plan) -> bool:
+        """Say whether this is known, or an older telling of what is."""
+        known = self._plans.get(plan.id)
+        return known is not None and (plan.told_ms < known.told_ms or plan == known)
+
+    def take(self, plan: Plan, now_ms: int) -> bool:
+        """Take up what a plan says by now; say whether that is news. Raise PlanError if there are too many.
 
         What is over keeps nothing quiet: so an end that has passed withdraws a plan.
         """
+        if self.knows(plan):
+            return False
         known = self._plans.get(plan.id)
-        if known is not None and plan.told_ms < known.told_ms:
-            return
         ahead = sum(each.until_ms > now_ms for each in self._plans.values())
         is_more = plan.until_ms > now_ms and (known is None or known.until_ms <= now_ms)
         if is_more and ahead >= PLANS_LEN_MAX:
@@ -130,6 +135,7 @@ class PlanBook:
         self._to_ms = self._from_ms
         for each in over[: max(len(over) - OVER_LEN_MAX, 0)]:
             del self._plans[each.id]
+        return True
 
     def windows(self) -> Iterable[tuple[str, Window]]:
         """Give the maintenance windows, by the id of their plan."""

@@ -285,7 +285,7 @@ def test_a_plan_that_is_withdrawn_over_or_without_an_end_keeps_nothing_quiet() -
     day.at("09:40", plan("p1", "10:00", "11:00", region="长沙", told="09:20"))  # told before it was withdrawn
     day.at("10:05", alert(OUTAGE, "yellow", region="长沙"))
     day.want(between("10:05", "10:05"), "first yellow outage 长沙")
-    assert day.outcomes() == ["done"] * 5
+    assert day.outcomes() == ["done"] * 4, "what was told before says nothing new, and leaves no trace"
 
 
 def test_a_plan_that_is_withdrawn_while_it_holds_tells_what_it_hid() -> None:
@@ -295,6 +295,37 @@ def test_a_plan_that_is_withdrawn_while_it_holds_tells_what_it_hid() -> None:
     day.want_none("10:20")
     day.at("10:20", plan("p1", "10:00", "10:20", region="长沙"))
     day.want(between("10:20", "10:20"), "first yellow outage 长沙")
+
+
+def test_a_silence_or_a_plan_that_is_changed_while_it_holds_hides_no_longer_what_it_no_longer_matches() -> None:
+    day = Timeline()
+    day.at("10:00", silence("s1", "12:00", region="长沙"), plan("p1", "09:00", "12:00", title="割接", region="株洲"))
+    day.at("10:05", alert(OUTAGE, "yellow", region="长沙"), alert(OUTAGE, "yellow", region="株洲"))
+    day.want_none("10:10")
+    day.at("10:10", silence("s1", "12:00", region="湘潭"))
+    day.want(between("10:10", "10:10"), "first yellow outage 长沙")
+    day.at("10:20", plan("p1", "09:00", "12:00", title="割接", region="湘潭"))
+    day.want(between("10:20", "10:20"), "first yellow outage 株洲")
+
+
+def test_a_red_that_a_silence_hides_no_longer_is_told_at_once() -> None:
+    day = Timeline()
+    day.at("10:00", silence("s1", "12:00", including_red=True, region="长沙"))
+    day.at("10:05", alert(OUTAGE, "red", region="长沙"))
+    day.want_none("10:10")
+    day.at("10:10", silence("s1", "12:00", region="长沙"))
+    day.want(between("10:10", "10:10"), "first red outage 长沙")
+
+
+def test_a_table_of_plans_sent_again_and_again_forgets_no_command_of_people() -> None:
+    day = Timeline()
+    day.at("10:00", silence("s1", "12:00", region="长沙"))
+    known = day.desk.outcome("c0")
+    assert known == "done"
+    for _ in range(3):
+        day.do(*(plan(f"p{number}", "11:00", "12:00", region="株洲", told="10:00") for number in range(20)))
+    assert len(day.outcomes()) == 1 + 20
+    assert day.desk.dump()["commands"] == [("c0", "done")]
 
 
 def test_what_goes_on_at_a_place_is_said_with_its_trouble_and_hides_nothing() -> None:
