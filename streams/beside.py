@@ -41,12 +41,13 @@ class Beside:
         fail = self.host.fail
         beats = [
             every(self.feeds_every_s, self.feeds.refresh, fail, at_once=True),
+            every(REFRESH_S, self.feeds.refresh_new, fail),
             every(REFRESH_S, self.refresh, fail),
             every(SAY_AGAIN_S, self._say_again, fail),
         ]
         if self.heartbeat is not None:
             beats.append(every(self.heartbeat_every_s, self._beat_heart, fail))
-        async with _beside(*beats, *more):
+        async with _beside(*beats, *(_watched(one, fail) for one in more)):
             yield
 
     async def refresh(self) -> None:
@@ -82,6 +83,13 @@ async def every(
             await asyncio.sleep(seconds)
             await act()
     except Exception as reason:  # noqa: BLE001  not swallowed: whoever is told raises it
+        fail(reason)
+
+
+async def _watched(work: Coroutine[object, object, None], fail: Callable[[BaseException], object]) -> None:
+    try:
+        await work
+    except Exception as reason:  # noqa: BLE001  the same
         fail(reason)
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -43,6 +43,7 @@ class _Feed:
     text: str = ""
     failed_ms: int | None = None
     reason: str = ""
+    was_asked: bool = False
 
 
 class CalendarFeeds:
@@ -60,6 +61,7 @@ class CalendarFeeds:
         self._now_ms = now_ms
         self._count = count
         self._feeds: dict[str, _Feed] = {}
+        self._opened: set[str] = set()
 
     def open(self, url: str) -> Calendar:
         """Give the calendar at an address; until it is fetched, as the copy on disk says, or nobody.
@@ -71,6 +73,7 @@ class CalendarFeeds:
             raise ValueError("the address of a calendar holds no user and password")
         check_address(url, self._reach)
         read_calendar("BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-\r\nEND:VCALENDAR\r\n")  # the libraries are there
+        self._opened.add(url)
         feed = self._feeds.get(url)
         if feed is None:
             feed = self._feeds[url] = self._kept(url)
@@ -82,10 +85,28 @@ class CalendarFeeds:
 
     async def refresh(self) -> None:
         """Fetch all of them once. What fails is counted and said, and changes nothing."""
-        if not self._feeds:
+        await self._refresh(self._feeds)
+
+    async def refresh_new(self) -> None:
+        """Fetch those that a reload has brought."""
+        await self._refresh({url: feed for url, feed in self._feeds.items() if not feed.was_asked})
+
+    def take_opened(self) -> frozenset[str]:
+        """Give the addresses that were opened since this was last asked."""
+        opened = frozenset(self._opened)
+        self._opened.clear()
+        return opened
+
+    def keep_only(self, addresses: Collection[str]) -> None:
+        """Ask only these from now on: what nobody names any more, or a refused file named, is fetched no longer."""
+        self._feeds = {url: feed for url, feed in self._feeds.items() if url in addresses}
+
+    async def _refresh(self, feeds: Mapping[str, _Feed]) -> None:
+        if not feeds:
             return
         async with session_of(self._reach) as session:
-            for url, feed in list(self._feeds.items()):
+            for url, feed in list(feeds.items()):
+                feed.was_asked = True
                 try:
                     text = await _fetched(session, url)
                     result = "same" if text == feed.text else "taken"

@@ -82,6 +82,7 @@ class Service:
         folder, reach = state_folder(settings.state_dir), Reach(private=settings.calendars.private)
         self._feeds = CalendarFeeds(folder, reach, _wall_ms, self.metrics.count_calendar)
         self._crew = self._next_crew = read_crew(settings.people, settings.zone, settings.channels, self._feeds)
+        self._addresses = self._next_addresses = self._feeds.take_opened()
         self._routing = Routing(channels=tuple(settings.channels), receivers=settings.receivers)
         self._desk_site = DeskSite(
             windows=windows_of(settings.windows, self._zone),
@@ -203,7 +204,9 @@ class Service:
 
     async def reload(self) -> Reload:
         """Read the rule files again; take them if all of them are right."""
-        return await self._reloader.reload()
+        done = await self._reloader.reload()
+        self._feeds.keep_only(self._addresses)
+        return done
 
     def objections(self, rules: Sequence[Rule]) -> list[str]:
         """Say why these rules, right as they are, cannot be taken while running."""
@@ -219,12 +222,13 @@ class Service:
             self._desk(rules)
         except ValueError as error:
             said += str(error).splitlines()
+        self._next_addresses = self._feeds.take_opened()
         return said
 
     def take_rules(self, rules: Sequence[Rule]) -> None:
         """Work by these rules from now on. Every stage takes them at once: no record comes in between."""
         self.rules = rules
-        self._crew = self._next_crew
+        self._crew, self._addresses = self._next_crew, self._next_addresses
         self.overview.take_rules(rules)
         self.overview.take_desk(self._desk)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import stat
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -146,11 +147,38 @@ def test_an_address_that_is_not_to_be_asked_is_refused(url: str, private: bool, 
     assert "secret" not in str(refusal.value)
 
 
-@pytest.mark.parametrize("often", ["SECONDLY", "minutely"])
+@pytest.mark.parametrize("often", ["SECONDLY", "minutely", "HOURLY", "SECO\r\n NDLY"])
 def test_what_comes_again_each_second_is_no_shift(often: str) -> None:
     text = duty("an").replace("SUMMARY", f"RRULE:FREQ={often}\r\nSUMMARY")
     with pytest.raises(ValueError, match="no shift does"):
         read_calendar(text)
+
+
+BEGINS = "DTSTART:20260302T000000Z"
+
+
+@pytest.mark.parametrize("line", ["DTSTART:garbage", "DTEND:garbage", f"{BEGINS}\r\n{BEGINS}"])
+def test_what_a_library_trips_over_is_no_calendar(line: str) -> None:
+    name = line.partition(":")[0]
+    text = re.sub(rf"{name}[:;][^\r]*", line, duty("an"), count=1)
+    assert line in text
+    with pytest.raises(ValueError, match="is no calendar"):
+        read_calendar(text)
+
+
+async def test_one_that_a_reload_brings_is_fetched_soon_and_one_that_nobody_names_no_longer(tmp_path: Path) -> None:
+    site = Site()
+    async with sink(site.answer) as server:
+        made, counted = counting(tmp_path)
+        on = made.open(server.url)
+        await made.refresh_new()
+        await made.refresh_new()
+        assert (counted, on(NOW_MS)) == (["taken"], ("an",))
+        assert made.take_opened() == {server.url}
+        assert made.take_opened() == set()
+        made.keep_only(())
+        await made.refresh()
+    assert counted == ["taken"]
 
 
 async def test_none_are_fetched_where_none_are_named(tmp_path: Path) -> None:
