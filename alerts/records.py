@@ -120,7 +120,7 @@ def alert_id(rule: str, key: Mapping[str, Scalar], started_ms: int) -> str:
 
 
 def incident_id(alert: str) -> str:
-    """Derive the incident an alert belongs to: for now each alert is its own."""
+    """Derive the incident that an alert opens, if it joins no other: the desk knows which, and history tells."""
     return "inc-" + blake2b(alert.encode(), digest_size=6, person=b"incident").hexdigest()
 
 

@@ -25,8 +25,12 @@ def standing_statements(  # noqa: PLR0913  all of it is said
     *,
     blind: Iterable[str] = (),
     waits: bool = False,
+    has_history: bool = True,
 ) -> list[Statement]:
-    """Say where a series stands. `blind` are the streams of the rule that are; `last` is its newest change of level."""
+    """Say where a series stands. `blind` are the streams of the rule that are; `last` is its newest change of level.
+
+    Without a history to ask (`has_history`), `last` says nothing.
+    """
     titles = in_languages(rule.title)
     named: Text = {language: key_words(key, language) for language in LANGUAGES}
     told: list[Text] = []
@@ -52,7 +56,9 @@ def standing_statements(  # noqa: PLR0913  all of it is said
     if stands is not None and stands.judged_ms is not None and stands.is_judged:
         after += _next(rule, stands, stands.judged_ms, zone)
         after += _missing(rule, stands, zone)
-    if last is None:
+    if not has_history:
+        after.append(state("history_away"))
+    elif last is None:
         after.append(state("never_changed"))
     else:
         after.append(

@@ -154,7 +154,7 @@ class Historian:
         records = [Record(one.topic, one.value) for batch in batches.values() for one in batch]
         if records:
             goes_on = {place.topic: batch[-1].offset + 1 for place, batch in batches.items() if batch}
-            foreign = await self._in_thread(_take, file, records, goes_on)
+            foreign = await self._in_thread(take_up, file, records, goes_on)
             if foreign:
                 self._metrics.count_history("foreign", foreign)
         await self._look(consumer, places)
@@ -208,17 +208,28 @@ class Historian:
         return await asyncio.get_running_loop().run_in_executor(self._thread, act, *arguments)
 
 
-def _take(file: HistoryFile, records: Sequence[Record], goes_on: dict[str, int]) -> int:
+def take_up(file: HistoryFile, records: Sequence[Record], goes_on: dict[str, int]) -> int:
     """Take records up in one step; return how many of them are none of ours."""
     foreign = 0
     rows: list[Statement] = []
     for record in records:
         try:
-            rows += statements(record)
+            found = list(statements(record))
         except ValueError:
+            found = None
+        if found is not None and all(_fits(value) for _, row in found for value in row):
+            rows += found
+        else:
             foreign += 1  # it stays in its topic; who may write there is Kafka's to say
     file.write(rows, goes_on)
     return foreign
+
+
+def _fits(value: object) -> bool:
+    """Say whether SQLite has a place for a value."""
+    if isinstance(value, int):
+        return -(1 << 63) <= value < 1 << 63
+    return value is None or isinstance(value, str | bytes | float)
 
 
 def _is_damage(error: sqlite3.Error) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
@@ -45,17 +46,19 @@ def _add_lists(app: web.Application, historian: Historian) -> None:
         async def rows(request: web.Request) -> web.StreamResponse:
             wanted = read_wanted(request.query, known)
             found = await historian.ask(lambda reads: read(reads, wanted))
-            return told({**found, "behind": historian.behind})
+            return await asyncio.to_thread(told, {**found, "behind": historian.behind})
 
         return rows
 
     async def incident(request: web.Request) -> web.StreamResponse:
-        return _found(await historian.ask(timeline(_id(request))), "no such incident in the history")
+        return await _found(await historian.ask(timeline(_id(request))), "no such incident in the history")
 
     async def notice(request: web.Request) -> web.StreamResponse:
         name = _id(request)
         steps = await historian.ask(lambda reads: reads.notice(name))
-        return _found({"notice": steps[-1], "steps": list(steps)} if steps else None, "no such notice in the history")
+        return await _found(
+            {"notice": steps[-1], "steps": list(steps)} if steps else None, "no such notice in the history"
+        )
 
     async def rebuild(request: web.Request) -> web.StreamResponse:
         await body_of(request, NothingAsked)
@@ -78,7 +81,7 @@ def _add_explanations(app: web.Application, historian: Historian, overview: Over
         if historian.behind != 0:
             count = "?" if historian.behind is None else str(historian.behind)
             found["statements"].append(dict(state("behind", count=count)))
-        return told({**found, "behind": historian.behind})
+        return await asyncio.to_thread(told, {**found, "behind": historian.behind})
 
     async def standing(request: web.Request) -> web.StreamResponse:
         asked = query_of(request, shapes.SeriesAsked)
@@ -113,7 +116,7 @@ def _id(request: web.Request) -> str:
     return name
 
 
-def _found(found: Mapping[str, Any] | None, why: str) -> web.Response:
+async def _found(found: Mapping[str, Any] | None, why: str) -> web.Response:
     if found is None:
         raise Refused(HTTPStatus.NOT_FOUND, why)
-    return told(found)
+    return await asyncio.to_thread(told, found)  # megabytes of a long incident hold up nobody

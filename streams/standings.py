@@ -17,7 +17,7 @@ from alerts.texts import clean
 from detectors.places import quoted, suggest
 from detectors.rules import Rule
 from detectors.transition import Key
-from streams.historian import Historian
+from streams.historian import Historian, HistoryAway
 from streams.historyreads import WrongQuestion
 from streams.overview import Overview
 
@@ -56,9 +56,21 @@ async def standing_told(  # noqa: PLR0913, PLR0917  what is asked, and who knows
     stands = judge.standing(rule.id, series_key)
     named: dict[str, Scalar] = rule.named(series_key)
     series = Series(rule.id, {field: _number(value) for field, value in named.items()})
-    last = await historian.ask(lambda reads: reads.last_of(series))
+    try:
+        last, has_history = await historian.ask(lambda reads: reads.last_of(series)), True
+    except HistoryAway:  # what the judge knows, it knows without
+        last, has_history = None, False
     blind = [stream for stream in rule.streams if judge.is_blind(stream)]
-    said = standing_statements(rule, named, stands, last, zone, blind=blind, waits=rule.id in judge.waiting)
+    said = standing_statements(
+        rule,
+        named,
+        stands,
+        last,
+        zone,
+        blind=blind,
+        waits=rule.id in judge.waiting,
+        has_history=has_history,
+    )
     facts = None if stands is None else msgspec.to_builtins(stands)
     return {
         "kind": "series",

@@ -5,6 +5,7 @@ The file itself is in the hands of the running worker alone, so that nobody else
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from http import HTTPStatus
@@ -42,7 +43,8 @@ def add_undelivered(app: web.Application, outbox: Callable[[], Undelivered | Non
 
     async def shown(_: web.Request, kept: Undelivered) -> web.StreamResponse:
         letters = await kept.undelivered()
-        return told({"undelivered": [as_data(each) for each in letters[-SHOWN_LEN_MAX:]]})
+        rows = [as_data(each) for each in letters[-SHOWN_LEN_MAX:]]
+        return await asyncio.to_thread(told, {"undelivered": rows})
 
     async def retried(request: web.Request, kept: Undelivered) -> web.StreamResponse:
         count = await kept.retry((await body_of(request, shapes.RetryAsked)).keys)

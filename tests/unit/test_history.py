@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from alerts.chronicle import DeliveryEnd, decode
 from alerts.outbox.item import Outcome
+from streams.historian import take_up
 from streams.historyfile import LAYOUT, FilesTaken, HistoryFile, TooLong
 from streams.historyreads import PAGE_LEN_MAX, HistoryReads, Wanted, WrongQuestion, read_wanted
 from streams.historyrows import TOPICS, Record, statements
@@ -169,6 +170,22 @@ def test_what_is_old_is_forgotten_and_counted_and_the_rest_stays(tmp_path: Path)
 def test_a_record_that_is_none_of_ours_is_refused(topic: str, value: bytes) -> None:
     with pytest.raises(ValueError, match="no"):
         list(statements(Record(topic, value)))
+
+
+@pytest.mark.parametrize(
+    ("topic", "value"),
+    [
+        (NOTICES, b'{"notice":{},"steps":[],"time":"2026-03-01T00:00:00Z","incident":""}'),
+        (NOTICES, b'{"notice":"n","steps":[],"time":"2026-03-01T00:00:00Z","incident":[1]}'),
+    ],
+)
+def test_a_record_that_no_row_can_hold_is_counted_and_stops_nothing(topic: str, value: bytes, tmp_path: Path) -> None:
+    file = HistoryFile.open(tmp_path, "tocsin")
+    sound = next(Record(name, body) for name, body in LOG if name == ALERTS)
+    assert take_up(file, [Record(topic, value), sound], {topic: 1, ALERTS: 1}) == 1
+    assert file.ask("SELECT count(*) FROM alerts", ()) == [(1,)]
+    assert file.places() == {topic: 1, ALERTS: 1}
+    file.close()
 
 
 def test_a_tombstone_says_nothing() -> None:

@@ -83,6 +83,12 @@ def test_blindness_waiting_and_the_last_change_are_said() -> None:
     assert said[-1] == "Its level changed last at 2026-03-01 17:20:30 +08:00: YELLOW → ORANGE"
 
 
+def test_without_a_history_it_says_what_the_judge_knows_and_that_the_last_change_is_not() -> None:
+    said = told(rule(by=("region",)), ("a",), call("c1", 0.5, region="a"), heartbeat(2), has_history=False)
+    assert said[0].startswith("t · a: ")
+    assert said[-1] == "When its level changed last is not known now: the history cannot be read"
+
+
 RULES = {"surge": rule("surge", by=("region",)), "all": rule("all"), "wide": rule("wide", at=("outlet", "city"))}
 
 

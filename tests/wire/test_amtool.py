@@ -70,8 +70,10 @@ async def tool(amtool: str, tmp_path: Path) -> AsyncIterator[Amtool]:
                     for record in history(levels, region=region)
                 ]
                 await service.host.publish(*(Outgoing(ALERTS, encode(record), b"k") for record in told))
-                await until(lambda: service.desk is not None and len(service.desk.incidents.firing()) == 3)
-                await until(lambda: any(each.level == "orange" for each in service.desk.incidents.firing()))  # type: ignore[union-attr]
+                await until(
+                    lambda: service.at_desk.desk is not None and len(service.at_desk.desk.incidents.firing()) == 3
+                )
+                await until(lambda: any(each.level == "orange" for each in service.at_desk.desk.incidents.firing()))  # type: ignore[union-attr]
                 yield Amtool(amtool, service, (f"--http.config.file={tmp_path / 'http.yml'}",))
 
 
