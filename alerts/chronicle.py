@@ -1,7 +1,8 @@
 """The chronicle: what happened, as records of one topic (`tocsin.history`), each with an id that it always has.
 
 A desk that reads its log again says the same things with the same ids, and so does an outbox that is started anew: of
-records with one id the first counts. Nothing is decided here.
+records with one id the first counts. One exception: a muting that time alone brought is named by the beat that found
+it, and may stand there twice after a crash. Nothing is decided here.
 """
 
 from __future__ import annotations
