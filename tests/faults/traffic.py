@@ -18,7 +18,9 @@ STEP_MS = 100  # event time from one event to the next
 LATENESS_MS = 5_000
 OUT_OF_ORDER_MS = 3_000
 SKEW_MS = 600_000  # how far off a sender's clock is: twice what may lie ahead of now
-END_AFTER_MS = 600_000  # the heartbeats that end it all, after the last event
+END_AFTER_MS = 2_400_000
+"""The heartbeats that end it all come so long after the last event: a level whose value is unknown by then, as the mean
+of nothing is, stands for `unknown_after`, half an hour."""
 STREAMS = ("calls", "complaints", "network")
 PARTITIONS = 4
 
