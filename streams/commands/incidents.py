@@ -143,7 +143,10 @@ def send_command(ask: Callable[..., tuple[int, dict[str, Any]]], asked: dict[str
 
 
 def _group(context: click.Context) -> str:
-    return f"tocsin {context.parent.info_name}" if context.parent is not None else "tocsin"
+    group = context.parent
+    if group is None or group.parent is None:  # a verb of its own, as `tocsin explain`
+        return f"tocsin {context.info_name}"
+    return f"tocsin {group.info_name}"
 
 
 def from_now(span_ms: int) -> str:

@@ -222,3 +222,15 @@ def test_a_worker_says_what_is_wrong_with_operators_and_people(tmp_path: Path, t
     done = run("worker", "--settings", str(path))
     assert (done.exit_code, len(done.stderr.splitlines())) == (2, 1), done.stderr
     assert said in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["explain", "inc-1"], "tocsin explain: no worker answers"),
+        (["incidents", "list"], "tocsin incidents: no worker answers"),
+    ],
+)
+def test_where_nobody_answers_the_line_names_the_command(words: list[str], said: str) -> None:
+    done = CliRunner().invoke(main, [*words, "--page", "http://127.0.0.1:1"])
+    assert (done.exit_code, done.stderr.startswith(said), done.stderr.count("\n")) == (3, True, 1)
