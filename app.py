@@ -10,6 +10,7 @@ import importlib
 from collections.abc import Mapping
 
 import click
+from click.shell_completion import CompletionItem
 
 from streams.version import VERSION
 
@@ -33,6 +34,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "notify": ("streams.commands.notify", "Send a test message by each channel."),
     "send": ("streams.commands.send", "Publish a file to Kafka."),
     "dashboards": ("dashboards.command", "Build, check and push the Grafana dashboards."),
+    "completion": ("streams.commands.completion", "Write the script by which a shell completes commands."),
     "bench": ("streams.commands.bench", "Measure against raw clients, plain Faust, quixstreams and bytewax."),
 }
 
@@ -56,6 +58,11 @@ class LazyGroup(click.Group):
         """List the commands without importing them."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Complete the name of a command without importing them all."""
+        named = [CompletionItem(name, help=text) for name, (_, text) in COMMANDS.items() if name.startswith(incomplete)]
+        return named + click.Command.shell_complete(self, ctx, incomplete)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
