@@ -85,7 +85,9 @@ FORMS = (
         {"of": Slot.SIDE, "to": Slot.SIDE},
         optional={"per": Slot.NUMBER},
     ),
+    Form("share_of_all", "the part of all events of the rule that is in this series, 0 to 1", ("count",)),
     Form("growth", "a measure against itself at the same time before: 1 is the same", Slot.MEASURE, {"against": _AGO}),
+    Form("rise", "a measure less what it was at the same time before: 0 is the same", Slot.MEASURE, {"against": _AGO}),
     Form(
         "unmatched",
         "events of which no event of another stream lies within reach",

@@ -93,6 +93,8 @@ class Rule:
         measure = self.measure
         if measure.base is not None:
             return replace(self, measure=measure.base).sides
+        if measure.kind is Kind.SHARE_OF_ALL and measure.of is not None and measure.of.measure is not None:
+            return (replace(self, measure=measure.of.measure),)
         if measure.kind is Kind.RATIO:
             driving = measure.to if self.below else measure.of  # a low ratio is driven by what it is divided by
             return tuple(
