@@ -84,12 +84,12 @@ def check_apart_from_all(place: Place, measure: Measure, parts: Mapping[str, Pla
     """See that a share of all is one of several series; `place` is the measure's."""
     inner = measure.base or measure
     if inner.kind is Kind.SHARE_OF_ALL and not any(key in parts and parts[key].value for key in ("by", "at")):
-        place.refuse('"share_of_all" of one series is always 1: say by what series are told apart, as in by: [category]')
+        place.refuse(
+            '"share_of_all" of one series is always 1: say by what series are told apart, as in by: [category]'
+        )
 
 
-def read_growth(
-    name: str, place: Place, against: Place | None, scope: Scope, read: Reader
-) -> Measure | None:
+def read_growth(name: str, place: Place, against: Place | None, scope: Scope, read: Reader) -> Measure | None:
     """Read `{growth: MEASURE, against: 1d|7d}`, or `{rise: …}`."""
     base = read(place, scope)
     span_ms = None

@@ -18,6 +18,7 @@ class Slot(Enum):
     FRACTION = "a number over 0, up to 1"
     DURATION = "a duration"
     LIMIT = "a duration, or `until`"
+    MONTH_DAYS = "days of the month: 28, `1-5`, or a list of them"
     TEXT = "a name"
     TEXTS = "a name, or a list of names"
     TRUE = "true"
@@ -114,7 +115,7 @@ FORMS = (
         "unusual",
         "how far a measure is from the usual for this hour and weekday, as -log10 of the chance",
         Slot.MEASURE,
-        optional={"side": ("high", "low")},
+        optional={"side": ("high", "low"), "month_days": Slot.MONTH_DAYS},
     ),
     Form("forecast", "what a measure will be if its trend goes on", Slot.MEASURE, {"ahead": Slot.DURATION}),
     Form("drop", "how far a measure has fallen from its own usual", Slot.MEASURE, {"against": Slot.DURATION}),

@@ -185,3 +185,6 @@ class Measure:
     places: bool = True  # whether the keys of the events counted make series of the rule
     low: bool = False  # whether the unusually low is asked for, not the high
     within_ms: int = 0  # how soon a call is to be answered
+    month_days: tuple[
+        tuple[int, int], ...
+    ] = ()  # first and last, of the month: what is usual there is a matter of its own

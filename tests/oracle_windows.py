@@ -1,4 +1,4 @@
-"""What the oracle says of quantiles, ratios over two streams, shares of all, growth and rise, and events without their counterpart.
+"""What the oracle says of quantiles, ratios, shares of all, growth, rise, and events without their counterpart.
 
 `value_at` and `beginnings` of `tests.oracle` ask here for the kinds that are named below; for what these measures are
 made of they are asked in turn.
@@ -91,7 +91,12 @@ def value_at(rule: Rule, key: Key, events: Sequence[Event], t: int) -> float | N
         begin = first // hop * hop + hop
         now, then = oracle.value_at(base, key, events, t), oracle.value_at(base, key, events, t - measure.span_ms)
         has_history = t - measure.span_ms >= begin + rule.window_ms
-        if not has_history or now is None or then is None or (base.measure.kind is Kind.COUNT and now < rule.min_events):
+        if (
+            not has_history
+            or now is None
+            or then is None
+            or (base.measure.kind is Kind.COUNT and now < rule.min_events)
+        ):
             return None
         return now - then if measure.kind is Kind.RISE else now / then if then else None
     return unmatched_at(rule, key, events, t)

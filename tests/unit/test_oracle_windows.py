@@ -1,4 +1,4 @@
-"""Quantiles, ratios, shares of all, growth, rise and unmatched events against their oracle: in any split and order, and over restarts."""
+"""Quantiles, ratios, shares of all, growth, rise, unmatched events: as their oracle, in any split, over restarts."""
 
 from __future__ import annotations
 
