@@ -13,7 +13,8 @@ week later at the same hour (a centre that opens earlier now). How widely a seri
 learned the same way, as variance ÷ mean of counts (they are rarely Poisson) or as the mean deviation of the rest.
 
 Hours and days are those of the site's clock. A holiday is judged by Sundays, and by how busy the last holidays were
-beside them; nothing else is learned of it, so that the weekday it falls on stays what it is.
+beside them; nothing else is learned of it, so that the weekday it falls on stays what it is. So are days of the month
+that the rule names, each by the same day of the months before (`detectors.monthdays`).
 
 A series needs about 2 kB.
 """
@@ -27,6 +28,7 @@ import numpy as np
 from detectors.batch import Bool, Float64, Int64
 from detectors.columns import grown
 from detectors.durations import FOREVER, UNIT_MS
+from detectors.monthdays import MonthDays
 from detectors.outlook import next_step, step_of
 from detectors.rules import Kind, Rule
 from detectors.tails import DISPERSION_MIN, MEAN_MIN, count_tail, gauge_tail
@@ -70,6 +72,7 @@ class Baseline:
         self._window_ms = rule.window_ms
         self._step_ms = step_of(STEP_MS, rule.hop_ms)
         self._fade = max(0.0, 1.0 - self._step_ms / RECENT_MS)
+        self._month = MonthDays(rule.measure.month_days, self._hours, self._step_ms)
         self.next_ms = FOREVER
         self._shown_ms = _NEVER  # when `_shown` was shown: it is learned one step later
         self._means = np.zeros((0, HOURS))
@@ -86,7 +89,9 @@ class Baseline:
         self._usual = np.zeros(0)  # the same with the last day counted in, NaN = unknown
         self._judged = np.zeros(0)  # the same, or the mean of the hour where that is nearer to what would be unusual
         self._range = np.zeros(0)  # its dispersion or deviation
-        self._ready = np.zeros(0, np.bool_)
+        self._ready = np.zeros(0, np.bool_)  # whether anything may be called unusual
+        self._sound = np.zeros(0, np.bool_)  # whether its hours are known, if not this day of the month
+        self._names = (*self._STATE, *self._DERIVED, *(("sound",) if self._month else ()))
 
     _STATE = ("means", "seen", "begun_ms", "spread", "spread_seen", "recent", "feast", "held", "refused", "shown")
     _DERIVED = ("slots", "usual", "judged", "range", "ready")
@@ -99,8 +104,9 @@ class Baseline:
         fills["refused"] = -1
         fills["spread"] = DISPERSION_START if self._counts else 0.0
         fills["spread_seen"] = SPREAD_START if self._counts else 0
-        for name in (*self._STATE, *self._DERIVED):
+        for name in (*self._STATE, *self._DERIVED, "sound"):
             setattr(self, f"_{name}", grown(getattr(self, f"_{name}"), size, fills.get(name, 0)))
+        self._month.begin(size)
         self._begun_ms[:size] = np.minimum(self._begun_ms[:size], time_ms)
 
     def learn(self, values: Float64, time_ms: int) -> None:
@@ -122,8 +128,12 @@ class Baseline:
         deviation = self._deviation(size)
         edge = CUT * deviation
         values = np.where(ripe, np.clip(shown, usual - edge, usual + edge), shown)
-        if self._hours.is_holiday(self._hours.local_ms(self._shown_ms)):
+        local_ms = self._hours.local_ms(self._shown_ms)
+        if self._hours.is_holiday(local_ms):
             self._follow(self._feast, ripe, values, size)
+            return
+        if self._month.includes(local_ms):
+            self._month.follow(local_ms, known & self._sound[:size], values, self._slots[:size])
             return
         far = ripe & (np.abs(shown - usual) > CUT * deviation)
         self._held[:size] = np.where(far, self._held[:size] + 1, np.where(known, 0, self._held[:size]))
@@ -191,18 +201,22 @@ class Baseline:
         between = (1.0 - part) * left + part * right
         slots = np.where(np.isnan(left), right, np.where(np.isnan(right), left, between))
         seen = (1.0 - part) * left_seen + part * right_seen
-        busier = np.ones(size)
+        busier, judged = np.ones(size), np.ones(size, np.bool_)
         if self._counts:
-            days = self._feast if self._hours.is_holiday(local_ms) else self._recent
+            holiday = self._hours.is_holiday(local_ms)
+            days = self._feast if holiday else self._recent
             was, expected = days[:size, 0], days[:size, 1]
             busier = np.clip((was + RECENT_START) / (expected + RECENT_START), 1.0 / RECENT_MAX, RECENT_MAX)
+            if not holiday and self._month.includes(local_ms):
+                busier, judged = self._month.busier(local_ms, size)
         usual = slots * busier
         this_hour = (left if part < 0.5 else right) * busier
         nearer = np.fmin if self._low else np.fmax
         self._slots[:size] = slots
         self._usual[:size] = usual
         self._judged[:size] = nearer(usual, this_hour)
-        self._ready[:size] = ~np.isnan(usual) & (self._begun_ms[:size] + LEARNING_MS <= time_ms)
+        self._sound[:size] = ~np.isnan(usual) & (self._begun_ms[:size] + LEARNING_MS <= time_ms)
+        self._ready[:size] = self._sound[:size] & judged
         # A mean of few steps is itself uncertain: what is predicted from it spreads by so much more.
         doubt = 1.0 + 1.0 / (seen + LEAN)
         if self._counts:
@@ -239,11 +253,16 @@ class Baseline:
 
     def state(self, size: int) -> dict[str, Any]:
         """Write the first `size` series down."""
-        columns = {name: getattr(self, f"_{name}")[:size].copy() for name in (*self._STATE, *self._DERIVED)}
-        return {"next_ms": self.next_ms, "shown_ms": self._shown_ms, **columns}
+        columns = {name: getattr(self, f"_{name}")[:size].copy() for name in self._names}
+        month = {"month": self._month.state(size)} if self._month else {}
+        return {"next_ms": self.next_ms, "shown_ms": self._shown_ms, **columns, **month}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Take up what `state` wrote."""
         self.next_ms, self._shown_ms = state["next_ms"], state["shown_ms"]
-        for name in (*self._STATE, *self._DERIVED):
+        for name in self._names:
             setattr(self, f"_{name}", state[name].copy())
+        if self._month:
+            self._month.restore(state["month"])
+        else:
+            self._sound = self._ready.copy()

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Any, TypeGuard
 
 from detectors.calendars import Calendar
-from detectors.compound import Scope, check_series, driven_by
+from detectors.compound import Scope, check_apart_from_all, check_series, driven_by
 from detectors.conditions import read_except, read_where
 from detectors.grading import read_clear, read_direction, read_levels, read_min_events, read_times
 from detectors.hours import HERE, Almanac
@@ -100,10 +100,11 @@ def _read_rule(
         hop_is_wrong = "hop" in parts and any(problem.path == parts["hop"].path for problem in place.problems)
         scope = Scope(streams[name], streams, None if hop_is_wrong else settings["hop_ms"], calendars)
         settings |= _read_each(parts, _readers_of_events(scope))
-    measure = settings.get("measure")
+    whole = measure = settings.get("measure")
     if measure is not None and name is not None:
         check_window(parts["measure"], measure, settings["window_ms"])
         check_share(parts["measure"], measure, settings.get("where", ()))
+        check_apart_from_all(parts["measure"], measure, parts)
         check_series(parts, measure, streams[name], streams)
         settings["measure"] = measure = select_agents(measure, settings.get("where", ()), streams)
         measure = measure.base or measure
@@ -121,7 +122,7 @@ def _read_rule(
             "id": _read_id,
             "levels": lambda part: read_levels(part, below=below, limit=limit),
             "clear": read_clear,
-            "min_events": lambda part: read_min_events(part, (measure.base or measure).kind if measure else None),
+            "min_events": lambda part: read_min_events(part, whole),
             **dict.fromkeys(("title", "summary", "action"), lambda part: read_texts(part, spoken, fields)),
             "notice": lambda part: part.text("the name of a notice template"),
             "role": lambda part: part.choice(ROLES, "role"),

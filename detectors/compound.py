@@ -1,4 +1,4 @@
-"""Measures made of others: a ratio of two, a growth of one, and events without their counterpart."""
+"""Measures made of others: a ratio of two, a share of all, a growth of one, and events without their counterpart."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from detectors.rules import Kind, Measure, Part
 from detectors.vocabulary import YOURS, Stream
 
 UNMATCHED = {"count": Kind.UNMATCHED_COUNT, "share": Kind.UNMATCHED_SHARE, "total": Kind.UNMATCHED_TOTAL}
+LOOKING_BACK = {"growth": Kind.GROWTH, "rise": Kind.RISE}
 AGAINST_MS = {"1d": 86_400_000, "7d": 604_800_000}
 
 
@@ -57,7 +58,8 @@ def _read_side(place: Place, scope: Scope, read: Reader) -> Part | None:
     measure = read(parts["measure"], inner) if "measure" in parts else Measure(Kind.COUNT)
     if measure is None:
         return None
-    if measure.kind.follows_states or measure.kind is Kind.RATIO or measure.base is not None:
+    apart = measure.kind in (Kind.RATIO, Kind.SHARE_OF_ALL)
+    if measure.kind.follows_states or apart or measure.base is not None:
         parts["measure"].refuse(f'"{measure.kind.value}" is no side of a ratio: a side is measured over the window')
         return None
     return Part(stream.name, where, measure)
@@ -70,21 +72,38 @@ def _read_stream(parts: Mapping[str, Place], scope: Scope) -> Stream | None:
     return None if name is None else scope.streams[name]
 
 
-def read_growth(place: Place, against: Place | None, scope: Scope, read: Reader) -> Measure | None:
-    """Read `{growth: MEASURE, against: 1d|7d}`."""
+def read_share_of_all(place: Place, scope: Scope) -> Measure | None:
+    """Read `{share_of_all: count}`."""
+    if place.value != "count":
+        place.refuse(f'"share_of_all" is that of events: write {{share_of_all: count}}, not {describe(place.value)}')
+        return None
+    return Measure(Kind.SHARE_OF_ALL, of=Part(scope.stream.name, (), Measure(Kind.COUNT)))
+
+
+def check_apart_from_all(place: Place, measure: Measure, parts: Mapping[str, Place]) -> None:
+    """See that a share of all is one of several series; `place` is the measure's."""
+    inner = measure.base or measure
+    if inner.kind is Kind.SHARE_OF_ALL and not any(key in parts and parts[key].value for key in ("by", "at")):
+        place.refuse(
+            '"share_of_all" of one series is always 1: say by what series are told apart, as in by: [category]'
+        )
+
+
+def read_growth(name: str, place: Place, against: Place | None, scope: Scope, read: Reader) -> Measure | None:
+    """Read `{growth: MEASURE, against: 1d|7d}`, or `{rise: …}`."""
     base = read(place, scope)
     span_ms = None
     if against is None:
-        place.refuse('"growth" needs to know against when: write {growth: …, against: 7d}', at_key=True)
+        place.refuse(f'"{name}" needs to know against when: write {{{name}: …, against: 7d}}', at_key=True)
     elif not isinstance(against.value, str) or against.value not in AGAINST_MS:
         against.refuse(f"must be {' or '.join(AGAINST_MS)}, not {describe(against.value)}")
     else:
         span_ms = AGAINST_MS[against.value]
         _check_hop(against, "against", span_ms, scope)
     if base is not None and (base.base is not None or base.kind.moves):
-        place.refuse(f'a "growth" is that of a measure of events, not of "{base.kind.value}"')
+        place.refuse(f'a "{name}" is that of a measure of events, not of "{base.kind.value}"')
         return None
-    return None if base is None or span_ms is None else Measure(Kind.GROWTH, base=base, span_ms=span_ms)
+    return None if base is None or span_ms is None else Measure(LOOKING_BACK[name], base=base, span_ms=span_ms)
 
 
 def read_unmatched(place: Place, beside: Mapping[str, Place], scope: Scope) -> Measure | None:

@@ -18,6 +18,7 @@ class Slot(Enum):
     FRACTION = "a number over 0, up to 1"
     DURATION = "a duration"
     LIMIT = "a duration, or `until`"
+    MONTH_DAYS = "days of the month: 28, `1-5`, or a list of them"
     TEXT = "a name"
     TEXTS = "a name, or a list of names"
     TRUE = "true"
@@ -85,7 +86,9 @@ FORMS = (
         {"of": Slot.SIDE, "to": Slot.SIDE},
         optional={"per": Slot.NUMBER},
     ),
+    Form("share_of_all", "the part of all events of the rule that is in this series, 0 to 1", ("count",)),
     Form("growth", "a measure against itself at the same time before: 1 is the same", Slot.MEASURE, {"against": _AGO}),
+    Form("rise", "a measure less what it was at the same time before: 0 is the same", Slot.MEASURE, {"against": _AGO}),
     Form(
         "unmatched",
         "events of which no event of another stream lies within reach",
@@ -112,7 +115,7 @@ FORMS = (
         "unusual",
         "how far a measure is from the usual for this hour and weekday, as -log10 of the chance",
         Slot.MEASURE,
-        optional={"side": ("high", "low")},
+        optional={"side": ("high", "low"), "month_days": Slot.MONTH_DAYS},
     ),
     Form("forecast", "what a measure will be if its trend goes on", Slot.MEASURE, {"ahead": Slot.DURATION}),
     Form("drop", "how far a measure has fallen from its own usual", Slot.MEASURE, {"against": Slot.DURATION}),

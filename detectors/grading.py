@@ -8,11 +8,13 @@ from itertools import pairwise
 
 from detectors.durations import format_duration, parse_duration
 from detectors.places import Place, describe, number_text, quoted
-from detectors.rules import Kind, Rule
+from detectors.rules import Kind, Measure, Rule
 from detectors.targets import read_threshold
 from detectors.wording import LEVELS
 
-TAKE_MIN_EVENTS = (Kind.MEAN, Kind.MAX, Kind.SHARE, Kind.QUANTILE, Kind.RATIO, Kind.UNMATCHED_SHARE)
+TAKE_MIN_EVENTS = (
+    *(Kind.MEAN, Kind.MAX, Kind.SHARE, Kind.QUANTILE, Kind.RATIO, Kind.SHARE_OF_ALL, Kind.UNMATCHED_SHARE),
+)
 HOPS_MAX = 1_000_000
 """Panes a window may have: more is a slip of the hand that would eat the memory."""
 
@@ -103,9 +105,14 @@ def read_clear(place: Place) -> float | None:
     return clear
 
 
-def read_min_events(place: Place, kind: Kind | None) -> int | None:
-    """Read how many events a measure needs to be known; only some measures can be unknown for want of events."""
-    if kind is not None and kind not in TAKE_MIN_EVENTS:
+def read_min_events(place: Place, measure: Measure | None) -> int | None:
+    """Read how many events a measure needs to be known; only some measures can be unknown for want of events.
+
+    A count is known whatever it is, but how it has grown is not: so few may be chance.
+    """
+    kind = None if measure is None else (measure.base or measure).kind
+    looks_back = measure is not None and measure.kind.looks_back
+    if kind is not None and kind not in TAKE_MIN_EVENTS and not (looks_back and kind is Kind.COUNT):
         takers = ", ".join(taker.value for taker in TAKE_MIN_EVENTS)
         place.refuse(f'"min_events" does not belong to "{kind.value}", only to {takers}', at_key=True)
     least = place.number("a whole number, 0 or more")

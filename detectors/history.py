@@ -1,4 +1,4 @@
-"""Growth: the value now beside the value of the same window some time ago.
+"""Growth and rise: the value now beside the value of the same window some time ago.
 
 Kept is what the value was from when on, for as long as it will be asked for: one row for each change of a value.
 Between changes it stands still (see `judge`), so that these say what it was at every boundary.
@@ -13,6 +13,7 @@ import numpy as np
 from detectors.batch import Float64, Int64
 from detectors.columns import grown
 from detectors.durations import FOREVER
+from detectors.rules import Kind, Rule
 
 
 class _Noted:
@@ -59,8 +60,10 @@ class History:
     window in which we were not yet looking.
     """
 
-    def __init__(self, span_ms: int, window_ms: int) -> None:
+    def __init__(self, span_ms: int, window_ms: int, *, rises: bool = False, least: float = 0.0) -> None:
         self._span_ms = span_ms
+        self._rises = rises  # by how much, and not how many times
+        self._least = least  # of the value now
         self._window_ms = window_ms
         self._size = 0  # series
         self._begun = 0  # of them, those that have a history: the first ones, for series begin in their order
@@ -93,14 +96,20 @@ class History:
         return np.unique(np.concatenate((rows, np.arange(before, self._begun))))
 
     def compare(self, rows: Int64, values: Float64, time_ms: int) -> Float64:
-        """Note the values at a boundary. Return each ÷ its value a span ago; NaN without one, or where that is 0."""
+        """Note the values at a boundary. Return each beside its value a span ago; NaN where that says nothing.
+
+        A growth says nothing of what was 0 then, and nothing of too few: under `least` the value now is noted alone.
+        """
         last = self._last[rows]
         fresh = (values != last) & ~(np.isnan(values) & np.isnan(last))
         if fresh.any():
             self._noted.add(time_ms + self._span_ms, rows[fresh], values[fresh])
             self._last[rows] = values
         then = self._then[rows]
-        known = (then > 0) & (self._since_ms[rows] <= time_ms)
+        begun = (self._since_ms[rows] <= time_ms) & (values >= self._least)
+        if self._rises:
+            return np.where(begun, values - then, np.nan)
+        known = (then > 0) & begun
         return np.where(known, values / np.where(known, then, 1.0), np.nan)
 
     def state(self) -> dict[str, Any]:
@@ -114,3 +123,12 @@ class History:
         self._last, self._then = state["last"].copy(), state["then"].copy()
         self._since_ms = state["since_ms"].copy()
         self._noted = _Noted(state["due_ms"].copy(), state["row"], state["value"].copy())
+
+
+def history_of(rule: Rule) -> History | None:
+    """Make the history of a rule that looks back; None for the others."""
+    measure = rule.measure
+    if measure.base is None or not measure.kind.looks_back:
+        return None
+    least = rule.min_events if measure.base.kind is Kind.COUNT else 0
+    return History(measure.span_ms, rule.window_ms, rises=measure.kind is Kind.RISE, least=least)

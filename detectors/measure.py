@@ -66,7 +66,9 @@ class Kind(Enum):
     SILENT = "silent"
     QUANTILE = "quantile"
     RATIO = "ratio"
+    SHARE_OF_ALL = "share of all"
     GROWTH = "growth"
+    RISE = "rise"
     UNMATCHED_COUNT = "unmatched count"
     UNMATCHED_SHARE = "unmatched share"
     UNMATCHED_TOTAL = "unmatched total"
@@ -91,6 +93,11 @@ class Kind(Enum):
     def is_overdue(self) -> bool:
         """Whether the measure runs a clock for each thing."""
         return self in (Kind.OVERDUE_COUNT, Kind.OVERDUE_LONGEST)
+
+    @property
+    def looks_back(self) -> bool:
+        """Whether the measure sets the value of another beside the one that it had some time ago."""
+        return self in (Kind.GROWTH, Kind.RISE)
 
     @property
     def follows_states(self) -> bool:
@@ -159,8 +166,9 @@ def _decimal(number: float) -> tuple[int, int]:
 class Measure:
     """What is computed: `field` for all but the counts, `matching` for `share` alone, `clock` for `overdue`.
 
-    A ratio is `of` ÷ `to` × `per`; a growth is that of `base`, against its value `span_ms` ago; so `unusual`, `drop`
-    and `new` look back on its values, and `forecast` carries them on. An unmatched event is one of which no event of
+    A ratio is `of` ÷ `to` × `per`; a share of all is `of` in one series ÷ `of` in all of them. A growth is that of
+    `base`, against its value `span_ms` ago, and a rise the difference; so `unusual`, `drop` and `new` look back on its
+    values, and `forecast` carries them on. An unmatched event is one of which no event of
     `to` with the same `field` lies within `span_ms`. A service level ahead is that of the agents of `to`.
     """
 
@@ -177,3 +185,6 @@ class Measure:
     places: bool = True  # whether the keys of the events counted make series of the rule
     low: bool = False  # whether the unusually low is asked for, not the high
     within_ms: int = 0  # how soon a call is to be answered
+    month_days: tuple[
+        tuple[int, int], ...
+    ] = ()  # first and last, of the month: what is usual there is a matter of its own

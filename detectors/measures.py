@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from detectors.clockreading import BESIDE_OVERDUE, read_overdue, read_silent
-from detectors.compound import Scope, read_growth, read_ratio, read_unmatched
+from detectors.compound import LOOKING_BACK, Scope, read_growth, read_ratio, read_share_of_all, read_unmatched
 from detectors.conditions import read_field, read_where
 from detectors.measures_ahead import KEYS as AHEAD
 from detectors.measures_ahead import read_ahead
@@ -26,7 +26,8 @@ MEASURES = (
     "silent",
     "quantile",
     "ratio",
-    "growth",
+    "share_of_all",
+    *LOOKING_BACK,
     "unmatched",
     *AHEAD,
 )
@@ -34,7 +35,7 @@ _BESIDE = {
     "now": ("field", "of"),
     "quantile": ("q",),
     "ratio": ("per",),
-    "growth": ("against",),
+    **dict.fromkeys(LOOKING_BACK, ("against",)),
     "unmatched": ("in", "on", "within"),
     "overdue": BESIDE_OVERDUE,
     **AHEAD,
@@ -48,7 +49,9 @@ _FORMS = {
     "silent": "{silent: true}",
     "quantile": "{quantile: FIELD, q: 0.95}",
     "ratio": "{ratio: {of: {…}, to: {…}}}",
+    "share_of_all": "{share_of_all: count}",
     "growth": "{growth: count, against: 7d}",
+    "rise": "{rise: {share_of_all: count}, against: 7d}",
     "unmatched": "{unmatched: share, in: {stream: complaints}, on: customer, within: 30m}",
     "unusual": "{unusual: count}",
     "forecast": "{forecast: count, ahead: 15m}",
@@ -75,7 +78,8 @@ def read_measure(place: Place, scope: Scope) -> Measure | None:
         "overdue": lambda: read_overdue(operand, entries, stream, scope.calendars),
         "silent": lambda: read_silent(operand),
         "ratio": lambda: read_ratio(operand, entries.get("per"), scope, read_measure),
-        "growth": lambda: read_growth(operand, entries.get("against"), scope, read_measure),
+        "share_of_all": lambda: read_share_of_all(operand, scope),
+        **dict.fromkeys(LOOKING_BACK, lambda: read_growth(name, operand, entries.get("against"), scope, read_measure)),
         "unmatched": lambda: read_unmatched(operand, entries, scope),
         **{ahead: lambda: read_ahead(name, entries, scope, read_measure) for ahead in AHEAD},
     }

@@ -10,12 +10,13 @@ from detectors.conditions import read_field
 from detectors.drop import WEEK_MS, WINDOW_MS_MIN
 from detectors.durations import UNIT_MS, format_duration
 from detectors.grading import read_duration
+from detectors.occasions import read_month_days
 from detectors.places import Place
 from detectors.rules import Condition, Kind, Measure, Op, Part
 from detectors.vocabulary import Stream
 
 KEYS: Mapping[str, tuple[str, ...]] = {
-    "unusual": ("side",),
+    "unusual": ("side", "month_days"),
     "forecast": ("ahead",),
     "drop": ("against",),
     "new": ("within",),
@@ -28,6 +29,9 @@ KINDS = {"unusual": Kind.UNUSUAL, "forecast": Kind.FORECAST, "drop": Kind.DROP, 
 AGENTS = "agents"
 """The stream that says who is at work, and in which states somebody is."""
 AT_WORK = ("ready", "talking", "wrap")
+
+COUNTED = (Kind.COUNT, Kind.DISTINCT, Kind.NOW_COUNT, Kind.NOW_DISTINCT)
+"""What is usual of these spreads as counts do."""
 
 _CALL_FIELDS = ("outcome", "talk_s", "wrap_s")
 _SPAN = {"forecast": ("ahead", "15m"), "drop": ("against", "28d"), "new": ("within", "30d")}
@@ -45,9 +49,17 @@ def read_ahead(name: str, entries: Mapping[str, Place], scope: Scope, read_measu
         base = _read_base(name, entries[name], scope, read_measure)
     span_ms = _read_span(name, entries) if name in _SPAN else 0
     low = "side" in entries and entries["side"].choice(("high", "low"), "side") == "low"
+    month_days = _read_days(entries["month_days"], base) if "month_days" in entries else ()
     if base is None or span_ms is None:
         return None
-    return Measure(KINDS[name], base=base, span_ms=span_ms, low=low)
+    return Measure(KINDS[name], base=base, span_ms=span_ms, low=low, month_days=month_days)
+
+
+def _read_days(place: Place, base: Measure | None) -> tuple[tuple[int, int], ...]:
+    """Read the days of the month that are judged by themselves; only what is counted can be busier than usual."""
+    if base is not None and base.kind not in COUNTED:
+        place.refuse(f'"month_days" are for what is counted, not for "{base.kind.value}"', at_key=True)
+    return read_month_days(place)
 
 
 def _read_base(name: str, place: Place, scope: Scope, read_measure: Reader) -> Measure | None:

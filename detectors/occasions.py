@@ -92,6 +92,11 @@ def _span(place: Place, parts: Mapping[str, Place]) -> Span:
     )
 
 
+def read_month_days(place: Place) -> tuple[tuple[int, int], ...]:
+    """Read days of the month: a number, `1-5`, or a list of them."""
+    return _each(place, _read_month_days)
+
+
 def _each(place: Place | None, read: Callable[[Place], T | None]) -> tuple[T, ...]:
     """Read one, or each of a list."""
     if place is None:

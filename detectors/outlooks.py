@@ -7,6 +7,7 @@ from detectors.drop import Drop
 from detectors.firsts import Firsts
 from detectors.forecast import Forecast
 from detectors.outlook import Outlook
+from detectors.portions import Portions
 from detectors.rules import Kind, Rule
 from detectors.staffing import ServiceLevel, Staffing
 from detectors.windows import Window, window_of
@@ -18,6 +19,8 @@ def window_for(rule: Rule) -> Window:
         return Firsts(rule)
     if rule.measure.kind is Kind.SERVICE_LEVEL_AHEAD:
         return Staffing()
+    if (rule.measure.base or rule.measure).kind is Kind.SHARE_OF_ALL:
+        return Portions(levels=max(len(rule.at), 1), min_events=rule.min_events)
     return window_of(rule.measure.base or rule.measure, rule.min_events)
 
 

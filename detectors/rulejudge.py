@@ -18,7 +18,7 @@ from detectors.contributors import Top
 from detectors.drivers import Drivers
 from detectors.durations import FOREVER
 from detectors.firsts import Firsts
-from detectors.history import History
+from detectors.history import history_of
 from detectors.latest import LatestStates
 from detectors.levels import Levels
 from detectors.moving import moving_of
@@ -26,7 +26,8 @@ from detectors.outlook import Outlook
 from detectors.outlooks import outlook_of, window_for
 from detectors.panes import Panes
 from detectors.partial import Partial
-from detectors.rules import Kind, Rule
+from detectors.portions import Portions
+from detectors.rules import Rule
 from detectors.staffing import Staffing
 from detectors.transition import Key, Transition
 
@@ -44,7 +45,7 @@ class RuleJudge:
         self.judged_ms = _NEVER
         self._rows: dict[Key, int] = {}
         measure = rule.measure.base or rule.measure
-        self._history = History(rule.measure.span_ms, rule.window_ms) if rule.measure.kind is Kind.GROWTH else None
+        self._history = history_of(rule)
         self._panes = Panes(rule)
         self._now = LatestStates(measure.kind) if measure.kind.is_now else None
         self._moving = moving_of(rule)
@@ -128,8 +129,9 @@ class RuleJudge:
         touched = []
         if self._waking_ms <= time_ms:
             touched.append(np.flatnonzero(self.levels.wake_ms <= time_ms))
-        if self._border_ms <= time_ms:
-            touched.append(np.arange(len(self.keys)))
+        moves_all = self._border_ms <= time_ms or (
+            isinstance(self._window, Portions) and self._panes.next_ms <= time_ms
+        )
         for rows, pane in self._panes.take_leaving(time_ms):
             if self._window is not None:
                 self._window.leave(rows, pane)
@@ -137,6 +139,8 @@ class RuleJudge:
         entering = self._panes.take_entering(time_ms)
         if entering is not None:
             touched.append(self._enter(entering, time_ms))
+        if moves_all:
+            touched.append(np.arange(len(self.keys)))
         if self._history is not None:
             touched.append(self._history.recall(time_ms))
         if self._outlook is not None and self._outlook.next_ms <= time_ms:

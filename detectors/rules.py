@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import date
 from enum import Enum
 from functools import cached_property
+from typing import Any
 
 from detectors.calendars import Calendar
 from detectors.hours import HERE, Almanac, Schedule, Span
@@ -93,6 +94,8 @@ class Rule:
         measure = self.measure
         if measure.base is not None:
             return replace(self, measure=measure.base).sides
+        if measure.kind is Kind.SHARE_OF_ALL and measure.of is not None and measure.of.measure is not None:
+            return (replace(self, measure=measure.of.measure),)
         if measure.kind is Kind.RATIO:
             driving = measure.to if self.below else measure.of  # a low ratio is driven by what it is divided by
             return tuple(
@@ -165,9 +168,17 @@ class Rule:
         meaning = {name: value for name, value in asdict(self).items() if name not in apart}
         if self.measure.kind is Kind.UNUSUAL:
             meaning["zone"] = self.almanac.zone  # what was learned is by its hours
+        meaning["measure"] = _lean(meaning["measure"])
         meaning["when"] = [[asdict(block.span), block.thresholds] for block in self.when]
         text = json.dumps(meaning, default=_plain, sort_keys=True, ensure_ascii=False)
         return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+
+
+def _lean(meaning: Any) -> Any:
+    """Leave out what was not there in earlier versions and says nothing: rules as they were keep their fingerprints."""
+    if isinstance(meaning, dict):
+        return {name: _lean(value) for name, value in meaning.items() if name != "month_days" or value}
+    return meaning
 
 
 def _plain(value: Enum | date | Calendar) -> str:

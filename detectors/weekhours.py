@@ -38,6 +38,11 @@ class WeekHours:
         """Say whether a day is one of the site's holidays."""
         return _EPOCH + timedelta(days=local_ms // UNIT_MS["d"]) in self._holidays
 
+    def month_day(self, local_ms: int) -> tuple[int, int]:
+        """Give the month, as a number that grows by one each, and the day of it."""
+        day = _EPOCH + timedelta(days=local_ms // UNIT_MS["d"])
+        return day.year * 12 + day.month, day.day
+
     def slot(self, local_ms: int) -> int:
         """Number the hour of the week, from 0; the hours of a holiday are those of a Sunday."""
         hour = local_ms // UNIT_MS["h"]

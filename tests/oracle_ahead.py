@@ -125,14 +125,22 @@ class Unusuals:
         self.next = up(begin, self.step)
         self.slots: dict[int, tuple[float, int]] = {}
         self.spread, self.spread_seen = (2.0, 10) if self.counts else (0.0, 0)
-        self.was = {False: 0.0, True: 0.0}  # on other days, and on holidays
-        self.expected = {False: 0.0, True: 0.0}
+        # Of other days (""), of holidays, and of each day of the month that the rule names.
+        self.was: dict[Any, float] = {"": 0.0, "holiday": 0.0}
+        self.expected = dict(self.was)
+        self.first_month: dict[int, tuple[int, int]] = {}
         self.held = 0
         self.refused: dict[int, tuple[int | None, bool, bool]] = {}
         self.shown: float | None = None
         self.shown_at: int | None = None
         self.bare = self.usual = self.judged = self.width = None
-        self.ready = False
+        self.ready = self.sound = False
+
+    def kind_of(self, wall: datetime) -> Any:
+        if wall.date() in self.rule.almanac.holidays:
+            return "holiday"
+        named = any(first <= wall.day <= last for first, last in self.rule.measure.month_days)
+        return wall.day if named else ""
 
     def at(self, t: int) -> float | None:
         while self.next <= t:
@@ -155,8 +163,13 @@ class Unusuals:
             far = abs(shown - self.usual) > 3 * deviation
             value = min(max(shown, self.usual - 3 * deviation), self.usual + 3 * deviation)
         wall = self.wall(at)
-        if wall.date() in self.rule.almanac.holidays:
-            self.follow(value, feast=True)
+        if self.kind_of(wall) == "holiday":
+            self.follow(value, "holiday", self.ready)
+            return
+        if self.kind_of(wall):
+            self.follow(value, wall.day, self.sound)
+            if self.sound:
+                self.first_month.setdefault(wall.day, (wall.year, wall.month))
             return
         self.held = self.held + 1 if far else 0
         slot = self.slot_of(wall)
@@ -173,17 +186,17 @@ class Unusuals:
             sample = off * off / max(self.usual, 0.1) if self.counts else 1.2533141373155001 * abs(off)
             self.spread += (sample - self.spread) / (min(self.spread_seen, 299) + 1)
             self.spread_seen += 1
-            self.follow(value, feast=False)
+            self.follow(value, "", self.ready)
         mean, seen = self.slots.get(slot, (0.0, 0))
         seen = min(seen, 1) if anew else seen
         value = shown if again else value
         self.slots[slot] = mean + (value - mean) / (seen + 1), min(seen + 1, 31)
 
-    def follow(self, value: float, *, feast: bool) -> None:
-        if self.counts and self.ready:
-            fade = max(0.0, 1 - self.step / DAY)
-            self.was[feast] = fade * self.was[feast] + value
-            self.expected[feast] = fade * self.expected[feast] + self.bare
+    def follow(self, value: float, kind: Any, trusted: bool) -> None:
+        if self.counts and trusted:
+            fade = max(0.0, 1 - self.step / (DAY if kind in ("", "holiday") else 2 * DAY))
+            self.was[kind] = fade * self.was.get(kind, 0.0) + value
+            self.expected[kind] = fade * self.expected.get(kind, 0.0) + self.bare
 
     def wall(self, t: int) -> datetime:
         zone = ZoneInfo(self.rule.almanac.zone)
@@ -210,18 +223,22 @@ class Unusuals:
         right, right_seen = self.pooled(self.slot_of(middle + timedelta(hours=1)))
         if left is None and right is None:
             self.bare = self.usual = None
-            self.ready = False
+            self.ready = self.sound = False
             return
         self.bare = right if left is None else left if right is None else (1 - part) * left + part * right
-        feast = self.wall(t).date() in self.rule.almanac.holidays
-        ratio = (self.was[feast] + 20) / (self.expected[feast] + 20)
-        busier = min(max(ratio, 0.25), 4.0) if self.counts else 1.0
+        wall = self.wall(t)
+        kind = self.kind_of(wall)
+        ratio = (self.was.get(kind, 0.0) + 20) / (self.expected.get(kind, 0.0) + 20)
+        most = 4.0 if kind in ("", "holiday") else 10.0
+        busier = min(max(ratio, 1 / most), most) if self.counts else 1.0
         self.usual = self.bare * busier
         hour = left if part < 0.5 else right
         self.judged = self.usual
         if hour is not None:
             self.judged = min(self.usual, hour * busier) if self.rule.measure.low else max(self.usual, hour * busier)
-        self.ready = self.begin + WEEK <= t
+        self.sound = self.begin + WEEK <= t
+        known = kind in ("", "holiday") or self.first_month.get(kind, (9999, 1)) < (wall.year, wall.month)
+        self.ready = self.sound and known
         doubt = 1 + 1 / ((1 - part) * left_seen + part * right_seen + 1)
         if self.counts:
             self.width = max(self.spread, 1.05) * doubt

@@ -1,4 +1,4 @@
-"""What the oracle says of quantiles, ratios over two streams, growth, and events without their counterpart.
+"""What the oracle says of quantiles, ratios, shares of all, growth, rise, and events without their counterpart.
 
 `value_at` and `beginnings` of `tests.oracle` ask here for the kinds that are named below; for what these measures are
 made of they are asked in turn.
@@ -19,7 +19,7 @@ from tests import oracle
 Event = Mapping[str, Any]
 Key = tuple[Any, ...]
 UNMATCHED = (Kind.UNMATCHED_COUNT, Kind.UNMATCHED_SHARE, Kind.UNMATCHED_TOTAL)
-KINDS = (Kind.RATIO, Kind.GROWTH, *UNMATCHED)
+KINDS = (Kind.RATIO, Kind.SHARE_OF_ALL, Kind.GROWTH, Kind.RISE, *UNMATCHED)
 
 
 def quantile(values: Sequence[float], q: float) -> float | None:
@@ -51,7 +51,7 @@ def of_part(rule: Rule, part: Part) -> Rule:
 def counted(rule: Rule) -> list[tuple[Rule, int]]:
     """Give the rules, each over one stream, whose first event begins a series; and how much later it does."""
     measure = rule.measure
-    if measure.kind is Kind.GROWTH:
+    if measure.kind in (Kind.GROWTH, Kind.RISE):
         assert measure.base is not None
         return counted(replace(rule, measure=measure.base))
     if measure.kind is Kind.RATIO:
@@ -78,14 +78,27 @@ def value_at(rule: Rule, key: Key, events: Sequence[Event], t: int) -> float | N
         of, to = oracle.value_at(of_part(rule, measure.of), key, events, t), oracle.value_at(under, key, events, t)
         number = oracle.value_at(replace(under, measure=replace(under.measure, kind=Kind.COUNT)), key, events, t) or 0
         return None if of is None or not to or number < rule.min_events else of * measure.per / to
-    if measure.kind is Kind.GROWTH:
+    if measure.kind is Kind.SHARE_OF_ALL:
+        there = [e for e in events if e["stream"] == rule.stream and t - rule.window_ms <= e["time"] < t]
+        counting = [e for e in there if oracle.chosen(rule, e)]
+        if not counting or len(counting) < rule.min_events:
+            return None
+        return sum(key in oracle.keys_of(rule, e) for e in counting) / len(counting)
+    if measure.kind in (Kind.GROWTH, Kind.RISE):
         assert measure.base is not None
         base = replace(rule, measure=measure.base)
         first = oracle.beginnings(rule, events).get(key, t)
         begin = first // hop * hop + hop
         now, then = oracle.value_at(base, key, events, t), oracle.value_at(base, key, events, t - measure.span_ms)
         has_history = t - measure.span_ms >= begin + rule.window_ms
-        return now / then if has_history and now is not None and then else None
+        if (
+            not has_history
+            or now is None
+            or then is None
+            or (base.measure.kind is Kind.COUNT and now < rule.min_events)
+        ):
+            return None
+        return now - then if measure.kind is Kind.RISE else now / then if then else None
     return unmatched_at(rule, key, events, t)
 
 

@@ -24,9 +24,14 @@ UTC = Almanac("UTC")
 
 
 def baseline(
-    kind: Kind = Kind.COUNT, *, low: bool = False, field: str | None = None, almanac: Almanac = UTC
+    kind: Kind = Kind.COUNT,
+    *,
+    low: bool = False,
+    field: str | None = None,
+    almanac: Almanac = UTC,
+    month_days: tuple[tuple[int, int], ...] = (),
 ) -> Baseline:
-    measure = Measure(Kind.UNUSUAL, base=Measure(kind, field), low=low)
+    measure = Measure(Kind.UNUSUAL, base=Measure(kind, field), low=low, month_days=month_days)
     return Baseline(Rule("r", "calls", measure, (("yellow", 3.0),), {}, window_ms=STEP, hop_ms=STEP, almanac=almanac))
 
 
@@ -104,6 +109,40 @@ def test_the_next_holidays_are_judged_by_how_busy_the_last_were() -> None:
     assert max(again.values()) < max(first.values())
     usual = watched.state(1)["recent"][0]
     assert usual[0] == pytest.approx(usual[1], rel=0.1), "a busy holiday makes the day after it no busier"
+
+
+def test_the_first_days_of_a_month_are_judged_by_those_of_the_months_before() -> None:
+    """Bills come on the first: three times as many call on it, then fewer from day to day; 1970 has such months."""
+
+    def bills(time: int) -> float:
+        day = day_of(time).day
+        return day_and_night(time) * {1: 3.0, 2: 2.5, 3: 2.0, 4: 1.5, 5: 1.2}.get(day, 1.0)
+
+    told = {}
+    for month_days in ((), ((1, 5),)):
+        watched = baseline(month_days=month_days)
+        told[month_days] = walk(watched, 120, bills)  # January to April
+    first = {time for time in told[()] if day_of(time).day <= 5 and day_of(time).month > 1}
+    known = told[((1, 5),)]
+    assert max(told[()][time] for time in first) > 6.0, "without its days every month begins with an alarm"
+    february = [known[time] for time in first if day_of(time).month == 2]
+    assert all(math.isnan(value) for value in february), "seen for the first time: nothing to judge it by"
+    assert max(known[time] for time in first if day_of(time).month > 2) < 2.0
+    others = [value for time, value in known.items() if time not in first and day_of(time).month > 1]
+    assert max(others) < 1.0, "and the days after it are judged by days as they are"
+
+
+def test_a_fault_on_the_second_is_unusual_even_for_a_second() -> None:
+    def bills(time: int) -> float:
+        return day_and_night(time) * (3.0 if day_of(time).day <= 5 else 1.0)
+
+    watched = baseline(month_days=((1, 5),))
+    walk(watched, 90, bills)  # up to the end of March
+    during = walk(
+        watched, 92, lambda time: bills(time) * (2.5 if time % DAY >= 10 * HOUR and time >= 91 * DAY else 1.0)
+    )
+    assert max(value for time, value in during.items() if time < 91 * DAY + 10 * HOUR) < 2.0
+    assert max(value for time, value in during.items() if time >= 91 * DAY + 10 * HOUR) > 6.0
 
 
 def test_a_door_that_opens_at_eight_opens_at_eight_in_summer_too() -> None:

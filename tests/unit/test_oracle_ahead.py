@@ -108,6 +108,33 @@ def test_agrees_with_the_oracle_over_weeks(kind: Kind, seed: int) -> None:
     assert run(some, split(events, cuts), LATENESS, drain_ms=DAY, restarts=True) == expected
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_days_of_the_month_agree_with_the_oracle(seed: int) -> None:
+    """Over six weeks from 1 January on: the days named come first when the hours are known, and again a month later."""
+    random = Random(f"month days {seed}")
+    rule = rule_ahead(random, Kind.UNUSUAL)
+    base = random.choice([Measure(Kind.COUNT), Measure(Kind.DISTINCT, "reason")])
+    days = random.choice([((9, 11),), ((9, 9), (11, 12)), ((8, 12), (20, 31))])
+    measure = replace(rule.measure, base=base, low=False, month_days=days)
+    rule = replace(rule, stream="complaints", measure=measure, where=(), excepted=(), below=False, min_events=0)
+    rule = replace(rule, hop_ms=2 * HOUR, window_ms=4 * HOUR, for_ms=0, clear_for_ms=0, unknown_after_ms=4 * HOUR)
+    some = [replace(rule, levels=(("yellow", 0.3), ("orange", 0.6), ("red", 0.9)))]
+    events = weeks_of_events(random, 300, 6.3)
+    events += [  # twice the usual on the tenth of both months
+        {"id": f"m{month}{one}", "time": (month * 31 + 9) * DAY + one * 15 * MINUTE, "stream": "complaints",
+         "category": "billing", "reason": f"r{one % 3}", "region": "长沙"}
+        for month in (0, 1) for one in range(80)
+    ]  # fmt: skip
+    events.sort(key=lambda event: event["time"])
+    expected = oracle.transitions(some, events, LATENESS, drain=DAY)
+    assert expected
+    plain = [replace(some[0], measure=replace(measure, month_days=()))]
+    assert expected != oracle.transitions(plain, events, LATENESS, drain=DAY), "the days named make a difference"
+    cuts = sorted(random.sample(range(len(events)), 9))
+    assert run(some, split(events, cuts), LATENESS, drain_ms=DAY) == expected
+    assert run(some, split(events, cuts), LATENESS, drain_ms=DAY, restarts=True) == expected
+
+
 @given(st.integers(0, 10_000), st.sampled_from(KINDS), st.lists(st.integers(0, 80), max_size=5), st.booleans())
 @settings(max_examples=40, deadline=None)
 def test_any_split_order_and_restart_give_the_same(seed: int, kind: Kind, cuts: list[int], restarts: bool) -> None:

@@ -1,4 +1,4 @@
-"""Quantiles, ratios, growth and unmatched events against their oracle: in any split and order, and over restarts."""
+"""Quantiles, ratios, shares of all, growth, rise, unmatched events: as their oracle, in any split, over restarts."""
 
 from __future__ import annotations
 
@@ -120,17 +120,23 @@ def a_rule(random: Random, id_: str = "r") -> Rule:
             Measure(Kind.QUANTILE, "wait_s" if stream == "calls" else "severity", q=random.choice([0.5, 0.9, 0.95])),
             ratio(random, hop),
             unmatched(random, hop),
+            Measure(Kind.SHARE_OF_ALL, of=Part(stream, (), Measure(Kind.COUNT))),
         ]
     )
     measure = base
     if random.random() < 0.4:
         base = random.choice([base, simple(random, stream), Measure(Kind.COUNT), Measure(Kind.NOW_COUNT)])
         stream = "network" if base.kind.is_now else stream
-        measure = Measure(Kind.GROWTH, base=base, span_ms=hop * random.choice([2, 6, 10]))
+        measure = Measure(random.choice([Kind.GROWTH, Kind.RISE]), base=base, span_ms=hop * random.choice([2, 6, 10]))
     below = random.random() < 0.4
-    scale = {Kind.UNMATCHED_SHARE: 0.3, Kind.GROWTH: 0.5}.get(measure.kind, random.choice([0.5, 1.0, 3.0]))
+    by, at = random.choice([((), ()), (("region",), ()), ((), ("region", "customer"))])
+    if at and base.kind not in (Kind.SHARE_OF_ALL, Kind.COUNT):
+        at = ()
+    usual = {Kind.UNMATCHED_SHARE: 0.3, Kind.SHARE_OF_ALL: 0.25, Kind.GROWTH: 0.5, Kind.RISE: 0.2}
+    scale = usual.get(measure.kind, random.choice([0.5, 1.0, 3.0]))
     thresholds = [scale * measure.per * step for step in random.choice([(1,), (1, 2), (1, 2, 4)])]
-    takes_min = base.kind in (Kind.QUANTILE, Kind.RATIO, Kind.UNMATCHED_SHARE)
+    takes_min = base.kind in (Kind.QUANTILE, Kind.RATIO, Kind.SHARE_OF_ALL, Kind.UNMATCHED_SHARE)
+    takes_min |= base is not measure and base.kind is Kind.COUNT
     return Rule(
         id=id_,
         stream=stream,
@@ -138,7 +144,8 @@ def a_rule(random: Random, id_: str = "r") -> Rule:
         levels=tuple(zip(("yellow", "orange", "red"), reversed(thresholds) if below else thresholds, strict=False)),
         title=TITLE,
         where=random.choice([(), (), HUNAN]),
-        by=random.choice([(), ("region",)]),
+        by=by,
+        at=at,
         window_ms=random.choice([1, 2, 5, 12]) * hop,
         hop_ms=hop,
         below=below,
@@ -185,7 +192,8 @@ def test_dense_streams_move_levels_of_every_kind() -> None:
         events = sorted((dense_event(random, number) for number in range(200)), key=lambda e: e["time"])
         for told in run([rule], [events], 0, drain_ms=20_000):
             moved.setdefault(rule.measure.kind, set()).add(told[6])
-    kinds = {Kind.QUANTILE, Kind.RATIO, Kind.GROWTH, Kind.UNMATCHED_COUNT, Kind.UNMATCHED_SHARE, Kind.UNMATCHED_TOTAL}
+    kinds = {Kind.QUANTILE, Kind.RATIO, Kind.SHARE_OF_ALL, Kind.GROWTH, Kind.RISE}
+    kinds |= {Kind.UNMATCHED_COUNT, Kind.UNMATCHED_SHARE, Kind.UNMATCHED_TOTAL}
     assert {kind for kind, reasons in moved.items() if {"raised", "cleared"} <= reasons} == kinds
 
 
