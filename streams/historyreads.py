@@ -10,7 +10,7 @@ import msgspec
 
 from alerts import chronicle
 from alerts.audit import AuditRecord
-from alerts.chronicle import Series
+from alerts.chronicle import FigureThen, Series
 from alerts.records import AlertRecord, decode, format_time, parse_time
 from alerts.story import Story
 from streams.historyfile import HistoryFile, Row
@@ -124,7 +124,8 @@ class HistoryReads:
         )
         if state is None and not happenings:
             return None
-        told = tuple(chronicle.decode(body) for (body,) in happenings[:STORY_LEN_MAX])
+        read = (chronicle.decode(body) for (body,) in happenings[:STORY_LEN_MAX])
+        told = tuple(each for each in read if not isinstance(each, FigureThen))
         alerts = self._ask(
             "SELECT body FROM alerts WHERE alert IN (SELECT alert FROM happenings WHERE incident = ? AND alert <> '') "
             "ORDER BY time_ms, rowid LIMIT ?",
