@@ -28,6 +28,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "notices": ("streams.commands.notices", "List, show, approve, publish and cancel customer notices."),
     "explain": ("streams.commands.explain", "Say why an alert did, or did not, fire or page."),
     "history": ("streams.commands.history", "Ask what happened: incidents, alerts, who was told."),
+    "report": ("streams.commands.report", "Report on a week, a month or an incident."),
     "routes": ("streams.commands.routes", "Ask who would be told, by what, and when."),
     "audit": ("streams.commands.audit", "Verify the record of who did what."),
     "deadletters": ("streams.commands.deadletters", "List, show and send again what could not be used."),

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from alerts.archive import Archive, ArchiveDump
 from alerts.homes import Homes
-from alerts.incidents import Entry, Incident, IncidentChange, IncidentState, What, noted
+from alerts.incidents import Entry, Finding, Incident, IncidentChange, IncidentState, What, noted
 from alerts.journal import Journal
 from alerts.members import Member, Members, Mutes
 from alerts.records import AlertRecord
@@ -141,6 +141,15 @@ class IncidentBook:
             return None
         self.open[incident_id] = replace(known, state=IncidentState.OPEN, acknowledged_by="")
         return self.note(incident_id, What.RELEASED, by=by, at_ms=at_ms)
+
+    def find(self, incident_id: str, finding: Finding, *, by: str, at_ms: int) -> IncidentChange | None:
+        """Note what an incident was, as a person found it; the last word counts. Return None if it is not kept."""
+        known = self.get(incident_id)
+        if known is None:
+            return None
+        found = replace(known, finding=finding.cause, is_false_alarm=finding.is_false_alarm)
+        (self.open if known.is_firing else self.over.incidents)[incident_id] = found
+        return self.note(incident_id, What.FOUND, by=by, at_ms=at_ms, text=finding.cause)
 
     def note(self, incident_id: str, what: What, *, at_ms: int, by: str = "", text: str = "") -> IncidentChange | None:
         """Add a line to an incident's timeline, also after the end. Return None if it is not kept any more."""

@@ -16,6 +16,8 @@ from msgspec.structs import replace
 from alerts.notifications import Delivery, Notification
 from alerts.outbox.item import Ended
 from alerts.records import AlertRecord, Scalar, format_time, parse_time
+from alerts.texts import in_languages
+from detectors.figures import Figure
 from detectors.rules import Rule
 
 ALSO_LEN_MAX = 100
@@ -138,21 +140,42 @@ class DeliveryEnd(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True,
     together: int = 1
 
 
+class FigureThen(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="kind", tag="figure"):
+    """What one series of a rule with targets measured when a day of the site ended; it is of no incident.
+
+    `series` counts those of its rule that had a value then, of which the worst 1,000 are told. `targets` are those of
+    the day that ended.
+    """
+
+    id: str
+    time: str
+    rule: str
+    key: dict[str, Scalar]
+    value: float
+    series: int
+    window_ms: int
+    title: dict[str, str]
+    targets: dict[str, float]
+    below: bool = False
+
+
 Happening = Change | Muting | Held | Page | DeliveryEnd
+Told = Happening | FigureThen
+"""What lies in the topic: what happened to an incident, and figures."""
 
 _encoder = msgspec.json.Encoder()
-_decoder = msgspec.json.Decoder(Happening)
+_decoder = msgspec.json.Decoder(Told)
 
 
-def encode(happening: Happening) -> bytes:
+def encode(happening: Told) -> bytes:
     """Write one as a JSON record."""
     return _encoder.encode(happening)
 
 
-def decode(value: bytes) -> Happening:
+def decode(value: bytes) -> Told:
     """Read one back. Raise ValueError if it is none."""
     try:
-        happening: Happening = _decoder.decode(value)
+        happening: Told = _decoder.decode(value)
         parse_time(happening.time)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise ValueError(f"no record of the history: {error}") from error
@@ -178,6 +201,23 @@ def then_of(rule: Rule) -> RuleThen:
         unknown_after_ms=rule.unknown_after_ms,
         min_events=rule.min_events,
         varies=bool(rule.when),
+    )
+
+
+def figure_of(figure: Figure, rule: Rule) -> FigureThen:
+    """Write down a figure. It has the same id whoever tells it, and however often."""
+    series, time = Series(rule.id, rule.named(figure.key)), format_time(figure.time_ms)
+    return FigureThen(
+        id=derived("figure", series.rule, series.name, time),
+        time=time,
+        rule=rule.id,
+        key=series.key,
+        value=figure.value,
+        series=figure.series,
+        window_ms=rule.window_ms,
+        title=in_languages(rule.title),
+        targets=dict(figure.targets),
+        below=rule.below,
     )
 
 

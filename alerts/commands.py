@@ -34,6 +34,7 @@ class Verb(StrEnum):
     COMMENT = "comment"
     PROMISE = "promise"
     RESOLVE = "resolve"
+    FIND = "find"  # what it was, also after the end
     ACCEPT = "accept"  # the customer accepts the solution
     SILENCE_ADD = "silence-add"  # `on` is its id; without one, the id of the command is
     SILENCE_EXPIRE = "silence-expire"

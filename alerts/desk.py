@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import tzinfo
 from typing import Any
 
@@ -15,7 +16,7 @@ from alerts.chronicle import Happening
 from alerts.commands import Command, CommandError, Verb
 from alerts.happenings import told_of
 from alerts.hush import Hush
-from alerts.incidents import Incident, IncidentChange, What
+from alerts.incidents import Finding, Incident, IncidentChange, What
 from alerts.joining import Joining
 from alerts.notices import NoticeBook, NoticeChange
 from alerts.notifications import Notification, Reason
@@ -164,6 +165,12 @@ class Desk:
     def plan(self, plan: Plan, now_ms: int) -> list[Effect]:
         """Keep quiet what planned work is known to break. Told again, a plan replaces itself. May raise PlanError."""
         return self._remute(now_ms, anew=self._hush.plans.take(plan, now_ms))
+
+    def find(self, incident_id: str, finding: Finding, *, by: str, now_ms: int) -> list[Effect]:
+        """Write down what an incident was; nothing if it is not kept any more."""
+        kept = replace(finding, cause=clean(finding.cause, 1_000))
+        change = self.incidents.find(incident_id, kept, by=by, at_ms=now_ms)
+        return [] if change is None else [change]
 
     def comment(self, incident_id: str, *, by: str, text: str, now_ms: int) -> list[Effect]:
         """Write what a person has to say into an incident's timeline."""

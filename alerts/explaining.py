@@ -222,6 +222,12 @@ class Explainer:
             elif each.what == What.RESOLVED and each.by:
                 text = f": {clean(each.text, 1_000)}" if each.text else ""
                 yield Statement(state("ended_by_hand", by=clean(each.by), text=text), parse_time(each.time))
+            elif each.what == What.FOUND:
+                text = clean(each.text, 1_000)
+                said = state("found", by=clean(each.by), text=text)
+                if each.state.get("false_alarm"):
+                    said = state("found_false", by=clean(each.by), text=f": {text}" if text else "")
+                yield Statement(said, parse_time(each.time))
         for order in story.orders:
             if order.outcome != "done":
                 refused = state("asked", by=clean(order.by), what=order.what, outcome=clean(order.outcome, 300))

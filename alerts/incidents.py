@@ -42,6 +42,7 @@ class What(StrEnum):
     COMMENTED = "commented"
     ESCALATED = "escalated"  # the next rung was rung
     ACCEPTED = "accepted"  # the customer accepts
+    FOUND = "found"  # a person says what it was
     MUTED = "muted"
     HEARD = "heard"  # muted no longer
 
@@ -68,7 +69,8 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
     `firing` counts its alerts that are not over, `alerts` all that ever joined. `users` is the most users that one of
     its alerts counted. `cause` is the newest of the alert that was found to be the cause. `is_unexplained` says that it
     was raised one colour for want of a cause; `explained_by` names the incident that explains it. `resolved_by` says
-    who ended it by hand. `revision` grows with each record. The timeline keeps its first line and the newest others;
+    who ended it by hand. `finding` is the cause as people found it, also after the end; `is_false_alarm`: there was no
+    trouble. `revision` grows with each record. The timeline keeps its first line and the newest others;
     `timeline_dropped` counts the lines between.
     """
 
@@ -91,6 +93,8 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
     revision: int = 1
     acknowledged_by: str = ""
     resolved_by: str = ""
+    finding: str = ""
+    is_false_alarm: bool = False
     telling: Telling = Telling()
     timeline: tuple[Entry, ...] = ()
     timeline_dropped: int = 0
@@ -163,6 +167,8 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
             "resolved": None if self.resolved_ms is None else format_time(self.resolved_ms),
             "acknowledged_by": self.acknowledged_by,
             "resolved_by": self.resolved_by,
+            "finding": self.finding,
+            "false_alarm": self.is_false_alarm,
             "role": self.role.value,
             "firing": self.firing,
             "alerts": self.alerts,
@@ -174,6 +180,14 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
             "told_level": self.telling.level,
             "told": list(self.telling.channels),
         }
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What an incident was, as a person says: its cause, or that there was no trouble."""
+
+    cause: str
+    is_false_alarm: bool = False
 
 
 @dataclass(frozen=True, slots=True)

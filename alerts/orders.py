@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from alerts.commands import Command, CommandError, Verb
-from alerts.incidents import What
+from alerts.commands import TEXT_LEN_MAX, Command, CommandError, Verb
+from alerts.incidents import Finding, What
 from alerts.notices import NoticeChange, NoticeError
 from alerts.records import format_time, parse_time
 from alerts.silences import SilenceError, read_silence
@@ -72,10 +72,33 @@ def _promise(desk: Desk, command: Command, now_ms: int) -> list[Effect]:
 
 
 def _resolve(desk: Desk, command: Command, now_ms: int) -> list[Effect]:
+    finding = _finding(command)
     effects = desk.end(command.on, by=command.by, text=command.text, now_ms=now_ms)
     if not effects:
         raise CommandError(f"no incident {command.on} is firing")
+    if finding is not None:
+        effects += desk.find(command.on, finding, by=command.by, now_ms=now_ms)
     return effects
+
+
+def _find(desk: Desk, command: Command, now_ms: int) -> list[Effect]:
+    finding = _finding(command)
+    if finding is None:
+        raise CommandError('say what it was: "cause" is a text')
+    effects = desk.find(command.on, finding, by=command.by, now_ms=now_ms)
+    if not effects:
+        raise CommandError(f"no incident {command.on} is kept")
+    return [*effects, *_commented(desk, command, now_ms)]
+
+
+def _finding(command: Command) -> Finding | None:
+    """Read what a command says an incident was: `cause`, a text, and `false_alarm`; None if it says neither."""
+    cause, is_false = command.body.get("cause", ""), command.body.get("false_alarm", False)
+    if not isinstance(cause, str) or len(cause) > TEXT_LEN_MAX:
+        raise CommandError(f'"cause" is a text of at most {TEXT_LEN_MAX} characters')
+    if not isinstance(is_false, bool):
+        raise CommandError('"false_alarm" is true or false')
+    return Finding(cause, is_false_alarm=is_false) if cause.strip() or is_false else None
 
 
 def _accept(desk: Desk, command: Command, now_ms: int) -> list[Effect]:
@@ -121,6 +144,7 @@ _VERBS: Mapping[Verb, Callable[[Desk, Command, int], list[Effect]]] = {
     Verb.COMMENT: _comment,
     Verb.PROMISE: _promise,
     Verb.RESOLVE: _resolve,
+    Verb.FIND: _find,
     Verb.ACCEPT: _accept,
     Verb.SILENCE_ADD: _silence,
     Verb.SILENCE_EXPIRE: _expire,

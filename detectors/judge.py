@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from detectors.durations import FOREVER
+from detectors.figures import Figure
 from detectors.partial import Partial
 from detectors.rulejudge import RuleJudge
 from detectors.rules import Rule
@@ -14,9 +15,24 @@ from detectors.transition import Transition
 class Judge:
     """Many rules together: transitions in one order whatever the steps in which time came."""
 
-    def __init__(self, rules: Sequence[Rule]) -> None:
-        self.rules = {rule.id: RuleJudge(rule) for rule in rules}
+    def __init__(self, rules: Sequence[Rule], *, notes_figures: bool = False) -> None:
+        self._notes_figures = notes_figures
+        self.rules: dict[str, RuleJudge] = {}
+        for rule in rules:
+            self.begin(rule)
         self._order = {rule.id: number for number, rule in enumerate(rules)}
+
+    def begin(self, rule: Rule) -> None:
+        """Judge a rule from nothing, for the first time or anew."""
+        self.rules[rule.id] = RuleJudge(rule, notes_figures=self._notes_figures)
+
+    def take_figures(self) -> list[Figure]:
+        """Give the figures of the days that have ended, each once, by rule and time."""
+        taken: list[Figure] = []
+        for judge in self.rules.values():
+            if judge.figures:
+                taken, judge.figures = [*taken, *judge.figures], []
+        return taken
 
     def take(self, partial: Partial) -> bool:
         """Accept a partial of one of the rules; False if it came too late."""

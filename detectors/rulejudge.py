@@ -17,6 +17,7 @@ from detectors.clocks import Clocks
 from detectors.contributors import Top
 from detectors.drivers import Drivers
 from detectors.durations import FOREVER
+from detectors.figures import Figure, day_end_ms, figures_of
 from detectors.firsts import Firsts
 from detectors.history import history_of
 from detectors.latest import LatestStates
@@ -38,8 +39,10 @@ _NOBODY = np.zeros(0, np.int64)
 class RuleJudge:
     """One rule, all its series."""
 
-    def __init__(self, rule: Rule) -> None:
+    def __init__(self, rule: Rule, *, notes_figures: bool = False) -> None:
         self.rule = rule
+        self.figures: list[Figure] = []  # that nobody took yet; it is no state: they come again
+        self._figures_ms = _NEVER if notes_figures and rule.targets else FOREVER  # when the next are due
         self.keys: list[Key] = []
         self.levels = Levels(rule)
         self.judged_ms = _NEVER
@@ -89,9 +92,22 @@ class RuleJudge:
         """Judge every boundary up to the watermark. Return the transitions, by time and then by key."""
         said: list[Transition] = []
         while (time_ms := self.next_ms) <= watermark_ms:
+            if time_ms > self._figures_ms:
+                self._note_figures(time_ms - 1)
             said.extend(self._boundary(time_ms))
+        if watermark_ms >= self._figures_ms:
+            self._note_figures(watermark_ms)
         self.judged_ms = max(self.judged_ms, watermark_ms // self.rule.hop_ms * self.rule.hop_ms)
         return said
+
+    def _note_figures(self, through_ms: int) -> None:
+        """Note the figures of every day that has ended. Where nothing lies in a window there are none."""
+        if not self.keys:
+            self._figures_ms = day_end_ms(self.rule, through_ms)
+        while self._figures_ms <= through_ms:
+            if self._follows is not None or any(True for _ in self._panes.inside()):
+                self.figures += figures_of(self.rule, self.keys, self._values_then(self._figures_ms), self._figures_ms)
+            self._figures_ms = day_end_ms(self.rule, self._figures_ms)
 
     def _boundary(self, time_ms: int) -> list[Transition]:
         rows = self._touched(time_ms)
@@ -251,13 +267,18 @@ class RuleJudge:
 
     def series(self) -> Iterator[tuple[Key, str, float]]:
         """Give every series with its level and its last value (NaN = unknown)."""
-        values = self.levels.value[: len(self.keys)]
-        if self._moving is not None:  # judged only where it mattered, but it has moved since
-            moved = self._moving.values(np.arange(len(self.keys)), self.judged_ms)
-            values = np.where(np.isnan(values), values, moved)
+        values = self._values_then(self.judged_ms)
         for row, key in enumerate(self.keys):
             if self._is_placed(key):
                 yield key, self._names[int(self.levels.rank[row])], float(values[row])
+
+    def _values_then(self, time_ms: int) -> Float64:
+        """Give the values of all series at a boundary, the last one that was judged or one behind it; NaN: unknown."""
+        values = self.levels.value[: len(self.keys)]
+        if self._moving is None:
+            return values
+        moved = self._moving.values(np.arange(len(self.keys)), time_ms)  # judged only where it mattered
+        return np.where(np.isnan(values), values, moved)
 
     def row_of(self, key: Key) -> int | None:
         """Find the series of a key; None if there is none."""
@@ -317,6 +338,8 @@ class RuleJudge:
             self._number(tuple(key))
         self.judged_ms = state["judged_ms"]
         self._start_ms = state["start_ms"].copy()
+        if self._figures_ms < FOREVER and self.judged_ms > _NEVER:
+            self._figures_ms = day_end_ms(self.rule, self.judged_ms)
         if self._follows is not None:
             self._follows.grow(len(self.keys))
             self._follows.restore(state["things"])

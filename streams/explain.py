@@ -60,7 +60,7 @@ def timeline(incident: str) -> Callable[[HistoryReads], dict[str, Any] | None]:
     return answer
 
 
-def _named(story: Story, reads: HistoryReads) -> Story:
+def named(story: Story, reads: HistoryReads) -> Story:
     """Look up what a story names."""
     reasons = set(story.reasons())
     others = incidents_in(reasons) | {str(each.text) for each in story.attributions()}
@@ -73,7 +73,7 @@ def _incident(asked: str, reads: HistoryReads, zone: tzinfo) -> dict[str, Any] |
     story = reads.story(asked)
     if story is None:
         return None
-    said = Explainer(zone).incident(_named(story, reads))
+    said = Explainer(zone).incident(named(story, reads))
     return {"kind": "incident", "incident": asked, "statements": sentences(said, zone), "facts": story.state}
 
 
@@ -83,7 +83,7 @@ def _alert(asked: str, reads: HistoryReads, zone: tzinfo) -> dict[str, Any] | No
         return None
     incident = reads.incident_of(asked)
     story = reads.story(incident) if incident else None
-    said = Explainer(zone).alert(asked, records, None if story is None else _named(story, reads))
+    said = Explainer(zone).alert(asked, records, None if story is None else named(story, reads))
     facts = msgspec.to_builtins(records[-1])
     return {"kind": "alert", "incident": incident or None, "statements": sentences(said, zone), "facts": facts}
 
@@ -97,7 +97,7 @@ def _page(asked: str, reads: HistoryReads, zone: tzinfo) -> dict[str, Any] | Non
     own = [each for each in story.happenings if isinstance(each, Page | DeliveryEnd) and _key(each) == asked]
     if not own:
         return None  # it is of what was cut off
-    said = Explainer(zone).notification(asked, _named(story, reads))
+    said = Explainer(zone).notification(asked, named(story, reads))
     facts = msgspec.to_builtins(own)
     return {"kind": "page", "incident": incident, "statements": sentences(said, zone), "facts": facts}
 

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from alerts.reports.periods import PeriodError
 from alerts.statements import state
 from streams.api import history_shapes as shapes
 from streams.api import history_table as table
@@ -24,6 +25,7 @@ from streams.historyfile import TooLong
 from streams.historyreads import HistoryReads, Wanted, WrongQuestion, read_wanted
 from streams.overview import Overview
 from streams.report import judge_of
+from streams.reports import UnknownReport, incident_report, period_report
 from streams.standings import read_series, standing_told
 
 if TYPE_CHECKING:
@@ -89,6 +91,17 @@ def _add_explanations(app: web.Application, historian: Historian, overview: Over
         partition = judge_of(rule.id, judge_partitions)
         return told(await standing_told(rule, key, partition, overview, historian, zone))
 
+    async def period(request: web.Request) -> web.StreamResponse:
+        asked = query_of(request, shapes.PeriodAsked)
+        found = await historian.ask(period_report(request.match_info["kind"], asked.of, overview.now_ms(), zone))
+        return await asyncio.to_thread(told, {**found, "behind": historian.behind})
+
+    async def incident(request: web.Request) -> web.StreamResponse:
+        found = await historian.ask(incident_report(_id(request), zone))
+        return await asyncio.to_thread(told, {**found, "behind": historian.behind})
+
+    add(app, table.REPORT, _careful(period))
+    add(app, table.POST_ANALYSIS, _careful(incident))
     add(app, table.STANDING, _careful(standing))
     add(app, table.EXPLAIN, _careful(explain))
 
@@ -99,9 +112,9 @@ def _careful(handler: Handler) -> Handler:
     async def careful(request: web.Request) -> web.StreamResponse:
         try:
             return await handler(request)
-        except (WrongQuestion, TooLong) as error:
+        except (WrongQuestion, TooLong, PeriodError) as error:
             raise Refused(HTTPStatus.BAD_REQUEST, str(error)) from error
-        except UnknownId as error:
+        except (UnknownId, UnknownReport) as error:
             raise Refused(HTTPStatus.NOT_FOUND, str(error)) from error
         except HistoryAway as error:
             raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, str(error)) from error

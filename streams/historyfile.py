@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-LAYOUT = 1
+LAYOUT = 2
 """Of the tables below, and of what is written into them. A file of another one is made anew."""
 
 SLOTS_MAX = 64
@@ -31,6 +31,7 @@ TIMED: Mapping[str, str] = {
     "happenings": "time_ms",
     "incidents": "updated_ms",
     "notices": "time_ms",
+    "figures": "time_ms",
     "audit": "time_ms",
 }
 """The tables, and by what column a row is old."""
@@ -66,6 +67,10 @@ CREATE TABLE notices (
 );
 CREATE INDEX notices_time ON notices (time_ms);
 CREATE INDEX notices_incident ON notices (incident);
+CREATE TABLE figures (                    -- what a series of a rule with targets measured when a day ended
+    id TEXT PRIMARY KEY, rule TEXT NOT NULL, series TEXT NOT NULL, time_ms INTEGER NOT NULL, body BLOB NOT NULL
+);
+CREATE INDEX figures_time ON figures (time_ms);
 CREATE TABLE audit (                      -- `about` is what was asked for: an incident, a silence, a notice
     hash TEXT PRIMARY KEY, number INTEGER NOT NULL, time_ms INTEGER NOT NULL, about TEXT NOT NULL, body BLOB NOT NULL
 );

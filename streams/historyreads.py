@@ -10,7 +10,7 @@ import msgspec
 
 from alerts import chronicle
 from alerts.audit import AuditRecord
-from alerts.chronicle import Series
+from alerts.chronicle import FigureThen, Series
 from alerts.records import AlertRecord, decode, format_time, parse_time
 from alerts.story import Story
 from streams.historyfile import HistoryFile, Row
@@ -66,12 +66,12 @@ class HistoryReads:
     """Reads one file."""
 
     def __init__(self, file: HistoryFile) -> None:
-        self._ask = file.ask
+        self.ask = file.ask
 
     def incidents(self, wanted: Wanted) -> dict[str, Any]:
         """List incidents by when they were opened; `level` is the worst they reached."""
         where, values = _where(wanted, time="opened_ms", id_="incident", level="peak")
-        rows = self._ask(
+        rows = self.ask(
             f"SELECT opened_ms, incident, body FROM incidents WHERE {where} "  # noqa: S608  no text of others in it
             "ORDER BY opened_ms DESC, incident DESC LIMIT ?",
             values,
@@ -81,7 +81,7 @@ class HistoryReads:
     def alerts(self, wanted: Wanted) -> dict[str, Any]:
         """List changes of level."""
         where, values = _where(wanted, time="time_ms", id_="alert", level="level")
-        rows = self._ask(
+        rows = self.ask(
             f"SELECT time_ms, alert, body FROM alerts WHERE {where} "  # noqa: S608  the same
             "ORDER BY time_ms DESC, alert DESC LIMIT ?",
             values,
@@ -91,7 +91,7 @@ class HistoryReads:
     def notifications(self, wanted: Wanted) -> dict[str, Any]:
         """List what was offered to the outbox, with what came of it."""
         where, values = _where(wanted, time="time_ms", id_="id", level="level", has_words=False)
-        rows = self._ask(
+        rows = self.ask(
             "SELECT time_ms, id, body, kind FROM happenings WHERE (kind = 'page' OR (kind = 'delivery' AND "  # noqa: S608
             f"NOT EXISTS (SELECT 1 FROM happenings AS page WHERE page.id = happenings.origin))) AND {where} "
             "ORDER BY time_ms DESC, id DESC LIMIT ?",
@@ -108,7 +108,7 @@ class HistoryReads:
     def _ends(self, keys: Sequence[str]) -> dict[str, list[Any]]:
         ends: dict[str, list[Any]] = {}
         marks = ",".join("?" * len(keys))
-        for key, body in self._ask(
+        for key, body in self.ask(
             f"SELECT origin, body FROM happenings WHERE kind = 'delivery' AND origin IN ({marks}) ORDER BY time_ms",  # noqa: S608
             keys,
         ):
@@ -118,14 +118,15 @@ class HistoryReads:
     def story(self, incident: str) -> Story | None:
         """Give all that is known of an incident; None if nothing is."""
         state = self.state(incident)
-        happenings = self._ask(
+        happenings = self.ask(
             "SELECT body FROM happenings WHERE incident = ? ORDER BY time_ms, rowid LIMIT ?",
             (incident, STORY_LEN_MAX + 1),
         )
         if state is None and not happenings:
             return None
-        told = tuple(chronicle.decode(body) for (body,) in happenings[:STORY_LEN_MAX])
-        alerts = self._ask(
+        read = (chronicle.decode(body) for (body,) in happenings[:STORY_LEN_MAX])
+        told = tuple(each for each in read if not isinstance(each, FigureThen))
+        alerts = self.ask(
             "SELECT body FROM alerts WHERE alert IN (SELECT alert FROM happenings WHERE incident = ? AND alert <> '') "
             "ORDER BY time_ms, rowid LIMIT ?",
             (incident, STORY_LEN_MAX + 1),
@@ -142,12 +143,12 @@ class HistoryReads:
 
     def state(self, incident: str) -> Mapping[str, Any] | None:
         """Give an incident as the last of its changes left it; None if it is not known."""
-        rows = self._ask("SELECT body FROM incidents WHERE incident = ?", (incident,))
+        rows = self.ask("SELECT body FROM incidents WHERE incident = ?", (incident,))
         return msgspec.json.decode(rows[0][0]) if rows else None
 
     def incident_of(self, alert: str) -> str:
         """Name the incident an alert came to last; "" if the desk has noted none."""
-        rows = self._ask(
+        rows = self.ask(
             "SELECT incident FROM happenings WHERE alert = ? AND kind = 'change' ORDER BY time_ms DESC, rowid DESC "
             "LIMIT 1",
             (alert,),
@@ -156,12 +157,12 @@ class HistoryReads:
 
     def alert(self, alert: str) -> tuple[AlertRecord, ...]:
         """Give the changes of level of one alert, in order; none if it is not known."""
-        rows = self._ask("SELECT body FROM alerts WHERE alert = ? ORDER BY time_ms LIMIT ?", (alert, STORY_LEN_MAX))
+        rows = self.ask("SELECT body FROM alerts WHERE alert = ? ORDER BY time_ms LIMIT ?", (alert, STORY_LEN_MAX))
         return tuple(decode(body) for (body,) in rows)
 
     def incident_of_page(self, key: str) -> str:
         """Name the incident of a page or a delivery; "" if it is not known."""
-        rows = self._ask("SELECT incident FROM happenings WHERE about = ? LIMIT 1", (key,))
+        rows = self.ask("SELECT incident FROM happenings WHERE about = ? LIMIT 1", (key,))
         return str(rows[0][0]) if rows else ""
 
     def notice(self, notice: str) -> tuple[Mapping[str, Any], ...]:
@@ -170,19 +171,19 @@ class HistoryReads:
 
     def orders(self, about: str) -> tuple[AuditRecord, ...]:
         """Give what people asked for about an incident, a silence or a notice, and what came of it."""
-        rows = self._ask("SELECT body FROM audit WHERE about = ? ORDER BY number LIMIT ?", (about, STORY_LEN_MAX))
+        rows = self.ask("SELECT body FROM audit WHERE about = ? ORDER BY number LIMIT ?", (about, STORY_LEN_MAX))
         return tuple(_audit.decode(body) for (body,) in rows)
 
     def last_of(self, series: Series) -> AlertRecord | None:
         """Give the newest change of level of a rule at a key."""
-        rows = self._ask(
+        rows = self.ask(
             "SELECT body FROM alerts WHERE rule = ? AND series = ? ORDER BY time_ms DESC LIMIT 1",
             (series.rule, series.name),
         )
         return decode(rows[0][0]) if rows else None
 
     def _notices(self, column: str, name: str) -> tuple[Mapping[str, Any], ...]:
-        rows = self._ask(f"SELECT body FROM notices WHERE {column} = ? ORDER BY step LIMIT ?", (name, STORY_LEN_MAX))  # noqa: S608
+        rows = self.ask(f"SELECT body FROM notices WHERE {column} = ? ORDER BY step LIMIT ?", (name, STORY_LEN_MAX))  # noqa: S608
         return tuple(msgspec.json.decode(body) for (body,) in rows)
 
 

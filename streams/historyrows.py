@@ -10,7 +10,7 @@ import msgspec
 
 from alerts import chronicle
 from alerts.audit import AuditRecord
-from alerts.chronicle import Change, DeliveryEnd, Happening, Muting, Page, Series
+from alerts.chronicle import Change, DeliveryEnd, FigureThen, Happening, Muting, Page, Series
 from alerts.records import AlertRecord, decode, encode, parse_time
 from alerts.texts import clean
 from streams.topics import ALERTS, AUDIT, HISTORY, NOTICES
@@ -31,6 +31,7 @@ peak = excluded.peak, rule = excluded.rule, said = excluded.said, body = exclude
 # An alert is quiet for the same reasons until something else was said of it.
 _MUTING = """INSERT OR IGNORE INTO happenings SELECT ?,?,?,?,?,?,?,?,?,? WHERE ? IS NOT
 (SELECT detail FROM happenings WHERE alert = ? AND kind = 'muting' ORDER BY rowid DESC LIMIT 1)"""
+_FIGURE = "INSERT OR IGNORE INTO figures VALUES (?,?,?,?,?)"
 _NOTICE = "INSERT OR IGNORE INTO notices VALUES (?,?,?,?,?)"
 _AUDIT = "INSERT OR IGNORE INTO audit VALUES (?,?,?,?,?)"
 
@@ -52,7 +53,12 @@ def statements(record: Record) -> Iterator[Statement]:
     if record.topic == ALERTS:
         yield _alert(decode(record.value))
     elif record.topic == HISTORY:
-        yield from _happening(chronicle.decode(record.value), record.value)
+        told = chronicle.decode(record.value)
+        if isinstance(told, FigureThen):
+            series = Series(told.rule, told.key)
+            yield _FIGURE, (told.id, series.rule, series.name, parse_time(told.time), record.value)
+        else:
+            yield from _happening(told, record.value)
     elif record.topic == NOTICES:
         yield _notice(record.value)
     elif record.topic == AUDIT:

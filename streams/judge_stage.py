@@ -1,4 +1,4 @@
-"""The stage of one partition of `tocsin.partials`: reports of the sources in, alert records out.
+"""The stage of one partition of `tocsin.partials`: reports in, alert records and the figures of ended days out.
 
 Everything follows from the order of the reports in the log, so that after a crash the same alerts come again, with
 the same ids.
@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Protocol
 
+from alerts import chronicle
+from alerts.chronicle import figure_of
 from alerts.naming import NO_NAMES, English
 from alerts.records import alert_record, encode
 from detectors.judge import Judge
@@ -25,7 +27,7 @@ from streams.pack import pack, unpack
 from streams.report import Report, decode, judge_of
 from streams.source_stage import IDLE_MS
 from streams.stage import Chunk, Outgoing
-from streams.topics import ALERTS
+from streams.topics import ALERTS, HISTORY
 
 _NEVER = -(1 << 62)
 
@@ -136,7 +138,7 @@ class JudgeStage:
 
     def _begin(self, rules: Sequence[Rule]) -> None:
         self._rules = {rule.id: rule for rule in rules if judge_of(rule.id, self._partitions) == self._partition}
-        self._judge = Judge(list(self._rules.values()))
+        self._judge = Judge(list(self._rules.values()), notes_figures=True)
         self._waiting: set[str] = set()  # rules that not all sources count alike
 
     def take_rules(self, rules: Sequence[Rule]) -> None:
@@ -162,6 +164,9 @@ class JudgeStage:
                 record = alert_record(transition, self._rules[transition.rule], self._english)
                 out.append(Outgoing(ALERTS, encode(record), record.alert.encode()))
                 self._metrics.observe_delay(max(now_ms - transition.time_ms, 0) / 1000)
+            for figure in self._judge.take_figures():
+                told = figure_of(figure, self._rules[figure.rule])
+                out.append(Outgoing(HISTORY, chronicle.encode(told), told.id.encode()))
         return out
 
     def beat(self, now_ms: int) -> list[Outgoing]:  # noqa: ARG002  the shape of a stage
@@ -210,7 +215,7 @@ class JudgeStage:
             elif rule.id in self._waiting:  # what was counted meanwhile is not complete
                 self._waiting.remove(rule.id)
                 self._last_words += self._endings(self._judge.rules[rule.id])
-                self._judge.rules[rule.id] = RuleJudge(rule)
+                self._judge.begin(rule)
 
     def _time_of(self, stream: str) -> StreamTime:
         return self.streams.setdefault(stream, StreamTime(expect_ms=self._expect_every_ms.get(stream)))

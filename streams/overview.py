@@ -79,6 +79,7 @@ class Overview:
         self.counts = rates
         self._clock = clock
         self.zone = zone
+        self.now_ms = clock
         self._stages: dict[tuple[str, int], Stage] = {}
         self.held: Held = set
 

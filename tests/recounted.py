@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from alerts.callout import Crew
-from alerts.chronicle import delivery_of, encode
+from alerts.chronicle import delivery_of, encode, figure_of
 from alerts.commands import Command, Verb, note_of
 from alerts.desk import Desk
 from alerts.notices import NoticeChange
@@ -21,6 +21,7 @@ from alerts.records import encode as encode_record
 from alerts.routing import Routing
 from alerts.site import Site
 from alerts.windows import Window
+from detectors.figures import Figure
 from detectors.rules import LEVEL_CODE, Rule
 from detectors.transition import Transition
 from streams.desk_stage import DeskStage
@@ -99,6 +100,11 @@ class Day:
         """Let somebody ask for something now."""
         name = f"c{next(self._ids)}"
         self._enter(Command(command=name, time=format_time(self.now_ms), by=by, what=Verb(what), on=on, body=body))
+
+    def figure(self, rule: Rule, value: float, time_ms: int, **key: Any) -> None:
+        """Let the judge tell what one series measured when a day ended."""
+        told = Figure(rule.id, tuple(key[name] for name in rule.by), time_ms, value, 1, rule.targets)
+        self.log.append((HISTORY, encode(figure_of(told, rule))))
 
     def delivers(self, outcome: Outcome = Outcome.DELIVERED, *, channel: str = "pager", together: int = 1) -> None:
         """Let everything that a channel was offered so far meet its end."""

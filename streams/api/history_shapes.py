@@ -119,6 +119,77 @@ class Standing(TypedDict):
     facts: Any
 
 
+class PeriodAsked(msgspec.Struct, forbid_unknown_fields=True):
+    """Which week or month; nothing: the last that is over."""
+
+    of: Annotated[str, Meta(description="2026-W10, 2026-03, or a day in it", max_length=40)] = ""
+
+
+class PeriodReport(Behind):
+    """A week or a month, with the numbers of the one before (`before`) beside its own (`now`); spans are seconds.
+
+    `cut`: there was more than a report looks at (`cut_at`). Of lists `listed_max` rows are told at most.
+    """
+
+    kind: Literal["weekly", "monthly"]
+    period: Row
+    before: Row
+    incidents: Row
+    by_level: Sequence[Row]
+    by_rule: Sequence[Row]
+    by_place: Sequence[Row]
+    listed_max: int
+    rules: int
+    places: int
+    at_level_s: Sequence[Row]
+    acknowledging: Row
+    resolving: Row
+    reddening: Row
+    noticing: Row
+    unacknowledged: Row
+    unresolved: Row
+    notices: Mapping[str, Row]
+    pages: Sequence[Row]
+    alerts: Row
+    muted: Row
+    noisy: Sequence[Row]
+    false_alarms: Row
+    worst: Sequence[Row]
+    figures: Sequence[Row]
+    cut: bool
+    cut_at: Mapping[str, int]
+
+
+class IncidentReport(Behind):
+    """One incident, looked back on; times are None where something never came, spans seconds since it began."""
+
+    incident: str
+    zone: str
+    title: Texts
+    key: Mapping[str, str | float | bool]
+    place: str
+    rule: str
+    state: str
+    peak_level: str
+    peak_value: float | None
+    users: float | None
+    alerts: int
+    acknowledged_by: str
+    finding: str
+    false_alarm: bool
+    explained_by: str
+    opened: Time
+    resolved: Time | None
+    moments: Sequence[Row]
+    top: Sequence[Row]
+    levels: Sequence[Row]
+    pages: Sequence[Row]
+    told: int
+    notices: Sequence[Row]
+    statements: Sequence[Texts]
+    cut: bool
+
+
 class Rebuilding(TypedDict):
     """The history is being made anew from the log."""
 

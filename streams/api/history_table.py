@@ -51,6 +51,16 @@ STANDING = Route(
     summary="Say where a series stands, and why it is at no higher level; `key=FIELD=NAME` for each field of its key",
     query=shapes.SeriesAsked, answers={200: Answer("Where it stands", shapes.Standing)}, refuses=_AWAY,
 )  # fmt: skip
+REPORT = Route(
+    method="GET", path=f"{V1}/reports/{{kind}}", name="reportPeriod", tag="reports",
+    summary="Report on a week or a month (`weekly`, `monthly`), beside the one before it", query=shapes.PeriodAsked,
+    answers={200: Answer("The report", shapes.PeriodReport)}, refuses=_MISSING,
+)  # fmt: skip
+POST_ANALYSIS = Route(
+    method="GET", path=f"{V1}/reports/incidents/{{id}}", name="reportIncident", tag="reports",
+    summary="Look back on one incident: timeline, peak, who was affected, cause, how soon who was told",
+    answers={200: Answer("The report", shapes.IncidentReport)}, refuses=_MISSING,
+)  # fmt: skip
 UNDELIVERED = Route(
     method="GET", path=f"{V1}/notifications/undelivered", name="listUndelivered", tag="notifications",
     summary="List what the outbox of this worker gave up",
@@ -63,5 +73,5 @@ RETRY = Route(
 )  # fmt: skip
 
 ROUTES = (
-    INCIDENTS, INCIDENT, ALERTS, NOTIFICATIONS, NOTICE, REBUILD, EXPLAIN, STANDING, UNDELIVERED, RETRY,
+    INCIDENTS, INCIDENT, ALERTS, NOTIFICATIONS, NOTICE, REBUILD, EXPLAIN, STANDING, REPORT, POST_ANALYSIS, UNDELIVERED, RETRY,
 )  # fmt: skip

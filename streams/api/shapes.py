@@ -31,6 +31,7 @@ PeoplesVerb = Literal[
     "comment",
     "promise",
     "resolve",
+    "find",
     "accept",
     "silence-add",
     "silence-expire",
@@ -46,7 +47,8 @@ class CommandAsked(msgspec.Struct, forbid_unknown_fields=True):
 
     `by` counts where the settings name no operators; else it is whose token came with it. `command` names the command:
     the same name again is the same command, and is carried out once. `body` is what the verb needs besides: `text` is a
-    comment, `until` the end of a promise, and that of `silence-add` is as in `SilenceAsked`.
+    comment, `cause` and `false_alarm` say what an incident was (of `find` and `resolve`), `until` the end of a promise,
+    and that of `silence-add` is as in `SilenceAsked`.
     """
 
     what: PeoplesVerb
@@ -214,6 +216,8 @@ class IncidentTold(TypedDict):
     resolved: Time | None
     acknowledged_by: str
     resolved_by: str
+    finding: str
+    false_alarm: bool
     role: str
     firing: int
     alerts: int

@@ -57,7 +57,7 @@ def paged(command: Callable[..., None]) -> Callable[..., None]:
 
 @click.group()
 def command() -> None:
-    """List, show, acknowledge, promise, comment and end incidents, over the page of a running worker."""
+    """List, show, acknowledge, promise, comment and end incidents, say what they were, over the page of a worker."""
 
 
 @command.command("list")
@@ -113,7 +113,10 @@ _verb("ack", "Take an incident on: nobody else is rung until it expires.")
 _verb("takeover", "Take an incident on from whoever has it.")
 _verb("unack", "Give an incident back: who was rung last is rung again at once.")
 _verb("comment", "Add a line to the timeline (--comment).")
-_verb("resolve", "End an incident by hand; if it gets worse it opens again.")
+_CAUSE = click.option("--cause", help="What it was, in one line; for the history and the reports.")
+_FALSE = click.option("--false-alarm", is_flag=True, default=None, help="There was no trouble.")
+_verb("resolve", "End an incident by hand; if it gets worse it opens again.", _CAUSE, _FALSE)
+_verb("find", "Say what an incident was, also after its end: --cause, or --false-alarm.", _CAUSE, _FALSE)
 _verb("accept", "Note that the customer accepts: a broken promise is no longer followed.")
 _verb(
     "promise",
@@ -175,6 +178,8 @@ def _whole(told: Mapping[str, Any]) -> str:
             lines.append(f"{followed['owner']} has it until {followed['owned_until'] or followed['promised_until']}")
         if followed["next"] is not None:
             lines.append(f"next: {followed['next']['time']} {followed['next']['reason']}")
+    if told["false_alarm"] or told["finding"]:
+        lines.append(": ".join(filter(None, ("false alarm" if told["false_alarm"] else "cause", told["finding"]))))
     lines += [
         "  ".join(filter(None, (entry["time"], entry["what"], entry["level"], entry["by"], entry["text"])))
         for entry in told["timeline"]

@@ -41,6 +41,7 @@ def eventful(regions: int = 3) -> Day:
     for number in range(regions):
         day.alert(noticed, "green", region=f"r{number}")
     day.delivers()
+    day.figure(replace(CLAIMS, targets={"target": 11.95}), 14.9, day.now_ms, region="r1")
     return day
 
 
