@@ -1,7 +1,8 @@
 """The text of a customer notice, from a template file, in Chinese and English.
 
 A template is a TOML file: how soon the next update is promised, and for each language the headline, what happened,
-what customers may notice, what we do, what agents should say, and the all-clear. The frame around them is here.
+what customers may notice, what we do, what agents should say, the all-clear, and both once more for an SMS. The frame
+around them is here.
 """
 
 from __future__ import annotations
@@ -12,14 +13,18 @@ from datetime import tzinfo
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
+from msgspec.structs import replace
 
 from alerts.naming import NO_NAMES, English, spoken_key
 from alerts.records import AlertRecord, words
-from alerts.texts import LANGUAGES, Language, Word, duration, fill, key_value, moment
+from alerts.texts import LANGUAGES, Language, Word, clean, duration, fill, key_value, moment
 
 SHIPPED = Path(__file__).parent / "templates"
+SMS_CHARS_MIN = 40
+UPDATE_MINUTES_MIN = 20
 
 # The only fields of a key that customers are told, besides the site's levels: none of them names a person.
 _PLACE_FIELDS = ("region", "outlet")
@@ -36,7 +41,10 @@ class Kind(StrEnum):
 
 
 class Phrases(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One language of a template. The names of alert texts may be used, and `{where}` and `{since}`."""
+    """One language of a template. The names of alert texts may be used, and `{where}` and `{since}`.
+
+    `sms` and `sms_all_clear` are the short texts.
+    """
 
     headline: str
     what: str
@@ -44,26 +52,41 @@ class Phrases(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     doing: str
     agents: str
     all_clear: str
+    sms: str
+    sms_all_clear: str
 
 
 class Template(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A template as its file says it."""
+    """A template as its file says it. A short text has at most `sms_zh_chars` or `sms_en_chars`: what one
+    SMS holds of each script."""
 
-    update_minutes: int
+    update_minutes: Annotated[int, msgspec.Meta(ge=UPDATE_MINUTES_MIN)]
     zh: Phrases
     en: Phrases
+    sms_zh_chars: Annotated[int, msgspec.Meta(ge=SMS_CHARS_MIN)] = 70
+    sms_en_chars: Annotated[int, msgspec.Meta(ge=SMS_CHARS_MIN)] = 160
 
     def phrases(self, language: Language) -> Phrases:
         """Give the phrases of one language."""
         return self.zh if language == "zh" else self.en
 
+    def sms_chars(self, language: Language) -> int:
+        """Say how long a short text of one language may be."""
+        return self.sms_zh_chars if language == "zh" else self.sms_en_chars
+
 
 class Bulletin(msgspec.Struct, frozen=True):
-    """What customers read, and what agents say to those who call; for one language."""
+    """What customers read, and what agents say to those who call; for one language. `short` is for an SMS."""
 
     headline: str
     body: str
     agents: str
+    short: str = ""
+
+    def unmarked(self, language: str) -> Bulletin:
+        """Give the text of an update for those who hear of it for the first time."""
+        mark = _MARK["zh" if language == "zh" else "en"][Kind.UPDATE]
+        return replace(self, headline=self.headline.removeprefix(mark), short=self.short.removeprefix(mark))
 
 
 _MARK: Mapping[Language, Mapping[Kind, str]] = {
@@ -107,11 +130,24 @@ def _write(
     word = _words(template, record, zone, language, english)
     phrases = template.phrases(language)
     spoken = {name: fill(getattr(phrases, name), word) for name in phrases.__struct_fields__}
+    mark = _MARK[language][kind]
     return Bulletin(
-        headline=_MARK[language][kind] + spoken["headline"],
+        headline=mark + spoken["headline"],
         body=fill(frame.get(kind, frame[Kind.FIRST]), lambda name: spoken.get(name) or word(name)),
         agents=spoken["all_clear" if kind is Kind.ALL_CLEAR else "agents"],
+        short=_short(template, kind, word, language),
     )
+
+
+def _short(template: Template, kind: Kind, word: Word, language: Language) -> str:
+    """Write the text of an SMS. Where a place is too long for it, it is said vaguely; what is still too long is cut."""
+    phrases, chars_max = template.phrases(language), template.sms_chars(language)
+    phrase = phrases.sms_all_clear if kind is Kind.ALL_CLEAR else phrases.sms
+    mark = _MARK[language][kind]
+    text = mark + fill(phrase, word)
+    if len(text) > chars_max:
+        text = mark + fill(phrase, lambda name: _SOMEWHERE[language] if name == "where" else word(name))
+    return clean(text, chars_max)
 
 
 def _words(template: Template, record: AlertRecord, zone: tzinfo, language: Language, english: English) -> Word:

@@ -18,7 +18,9 @@ from alerts.happenings import told_of
 from alerts.hush import Hush
 from alerts.incidents import Finding, Incident, IncidentChange, What
 from alerts.joining import Joining
-from alerts.notices import NoticeBook, NoticeChange
+from alerts.latenotices import LateNotices
+from alerts.noticebook import NoticeBook
+from alerts.notices import NoticeChange
 from alerts.notifications import Notification, Reason
 from alerts.orders import carry_out
 from alerts.pages import Pages
@@ -61,15 +63,19 @@ class Desk:
         self._scopes = Scopes(self._rules, chosen.above)
         self.incidents = IncidentBook(self._scopes, chosen.tuning)
         self._joining = Joining(self.incidents)
-        self.notices = NoticeBook(shipped, zone, english=chosen.english)
+        self.notices = NoticeBook(shipped, zone, english=chosen.english, audiences=chosen.audiences)
         self._hush = Hush(self._rules, self._scopes, chosen)
         self._pages = Pages(self._rules, routing, chosen, self._around)
         self.callout = Callout(chosen.crew, routing.channels, self.incidents, self._pages.page)
         self._teller = Teller(self.incidents, self._pages, self.callout, self._hush.quiet, chosen.tuning)
+        self._late = LateNotices(self.notices, self.incidents, self._pages, self.callout, zone)
         self._asides = Asides(self._rules, routing, chosen.crew, self._pages, zone)
         self.trail = AuditTrail()
         self._done: dict[str, str] = {}  # id of a command → what came of it, oldest first
         self._steps = 0
+        unknown = sorted(set(chosen.audiences.templates) - set(shipped))
+        if unknown:
+            raise ValueError(f"notices: no notice template {unknown[0]!r}; there are: {', '.join(shipped)}")
         for rule in self._rules.values():
             if rule.notice is not None and rule.notice not in shipped:
                 raise ValueError(f"rule {rule.id}: no notice template {rule.notice!r}; there are: {', '.join(shipped)}")
@@ -135,7 +141,7 @@ class Desk:
     @property
     def steps(self) -> int:
         """Count what has changed the state since the start besides records: time alone, and what people ask."""
-        return self._steps + self._teller.steps + self.callout.steps
+        return self._steps + self._teller.steps + self.callout.steps + self._late.steps
 
     def end(self, incident_id: str, *, by: str, text: str, now_ms: int) -> list[Effect]:
         """End an incident by hand; nothing if it is not firing."""
@@ -148,9 +154,14 @@ class Desk:
         return [change, *told, *([] if notice is None else [notice])]
 
     def beat(self, now_ms: int) -> list[Effect]:
-        """Tell what time alone brings: muted no longer, calm after ups and downs, silences about to end, next rungs."""
+        """Tell what time alone brings: muted no longer, calm after ups and downs, silences about to end, next rungs.
+
+        The next audiences of notices are told, and promised updates drafted; those on duty hear of what is late.
+        """
         effects = [*self._remute(now_ms), *self._teller.due(now_ms), *self._tell_lulls(now_ms)]
-        return [*effects, *self.callout.beat(now_ms)]
+        notices = self.notices.beat(now_ms, self._newest)
+        self._steps += len(notices)
+        return [*effects, *notices, *self._late.beat(now_ms), *self.callout.beat(now_ms)]
 
     def silence(self, silence: Silence, now_ms: int) -> list[Effect]:
         """Keep quiet what a person says. Raise SilenceError if that cannot be."""
@@ -230,6 +241,10 @@ class Desk:
     def action_of(self, record: AlertRecord) -> dict[str, str]:
         """Say what to do about a record, in each language; nothing if its rule does not."""
         return self._pages.action_of(record)
+
+    def _newest(self, incident_id: str) -> AlertRecord | None:
+        incident = self.incidents.get(incident_id)
+        return incident.record if incident is not None and incident.is_firing else None
 
     def _around(self, incident: Incident) -> tuple[tuple[str, str], ...]:
         """Say which plans go on where an incident is, since it opened."""

@@ -17,6 +17,8 @@ _INCLUDING_RED: Text = {"en": ", red too", "zh": "，包括红色"}
 _STATES: Mapping[str, Text] = {
     "draft": {"en": "a draft", "zh": "草稿"},
     "approved": {"en": "approved", "zh": "已批准"},
+    "publishing": {"en": "on its way", "zh": "正在分级发布"},
+    "stopped": {"en": "stopped: the others hear nothing", "zh": "已中止，其余受众不再通知"},
     "published": {"en": "published", "zh": "已发布"},
     "updated": {"en": "updated", "zh": "已更新"},
     "all-clear": {"en": "ended by an all-clear", "zh": "已发布解除公告"},
@@ -67,6 +69,7 @@ def notice_statements(
                 "step",
                 kind=_KINDS.get(step["kind"], dict.fromkeys(LANGUAGES, str(step["kind"]))),
                 state=_STATES.get(step["state"], dict.fromkeys(LANGUAGES, str(step["state"]))),
+                to=state("told_to", who=clean(step["audience"])) if step.get("audience") else NOTHING,
                 by=state("by", by=clean(step["by"])) if step["by"] else NOTHING,
             ),
             parse_time(step["time"]),

@@ -35,6 +35,7 @@ class Reason(StrEnum):
     UNSOLVED = "unsolved"  # promised, and not solved in half an hour
     BROKEN = "broken"  # a promise was not kept
     UNACCEPTED = "unaccepted"  # a promise was broken, and the customer has not accepted yet
+    NOTICE_LATE = "notice-late"  # customers were not told in time
     DIGEST = "digest"  # what was held back, told as one
 
 
@@ -161,6 +162,7 @@ REASON_WORDS: dict[Reason, dict[Language, str]] = {
     Reason.UNSOLVED: {"en": "promised, not solved yet", "zh": "已承诺，未解决"},
     Reason.BROKEN: {"en": "promise broken", "zh": "承诺未兑现"},
     Reason.UNACCEPTED: {"en": "customer has not accepted yet", "zh": "客户尚未认可"},
+    Reason.NOTICE_LATE: {"en": "customers not told in time", "zh": "客户通知逾期"},
     Reason.DIGEST: {"en": "held back until now", "zh": "汇总"},
 }
 _FIRING: dict[Language, str] = {

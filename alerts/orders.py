@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from alerts.commands import TEXT_LEN_MAX, Command, CommandError, Verb
 from alerts.incidents import Finding, What
-from alerts.notices import NoticeChange, NoticeError
+from alerts.notices import NoticeError
 from alerts.records import format_time, parse_time
 from alerts.silences import SilenceError, read_silence
 
@@ -126,13 +126,23 @@ def _expire(desk: Desk, command: Command, now_ms: int) -> list[Effect]:
 
 
 def _notice(desk: Desk, command: Command, now_ms: int) -> list[Effect]:
-    steps: Mapping[Verb, Callable[..., NoticeChange]] = {
-        Verb.NOTICE_APPROVE: desk.notices.approve,
-        Verb.NOTICE_PUBLISH: desk.notices.publish,
-        Verb.NOTICE_CANCEL: desk.notices.cancel,
-    }
+    step = desk.notices.approve if command.what is Verb.NOTICE_APPROVE else desk.notices.cancel
     try:
-        return [steps[command.what](command.on, by=command.by, at_ms=now_ms)]
+        return [step(command.on, by=command.by, at_ms=now_ms)]
+    except NoticeError as error:
+        raise CommandError(str(error)) from error
+
+
+def _publish(desk: Desk, command: Command, now_ms: int) -> list[Effect]:
+    audience, everybody = command.body.get("audience", ""), command.body.get("all", False)
+    if not isinstance(audience, str) or not isinstance(everybody, bool):
+        raise CommandError('"audience" is the name of one, "all" is true or false')
+    if audience and everybody:
+        raise CommandError('either "audience" or "all": the one that is named, or every one at once')
+    try:
+        return list(
+            desk.notices.publish(command.on, by=command.by, at_ms=now_ms, audience=audience, everybody=everybody)
+        )
     except NoticeError as error:
         raise CommandError(str(error)) from error
 
@@ -149,6 +159,6 @@ _VERBS: Mapping[Verb, Callable[[Desk, Command, int], list[Effect]]] = {
     Verb.SILENCE_ADD: _silence,
     Verb.SILENCE_EXPIRE: _expire,
     Verb.NOTICE_APPROVE: _notice,
-    Verb.NOTICE_PUBLISH: _notice,
+    Verb.NOTICE_PUBLISH: _publish,
     Verb.NOTICE_CANCEL: _notice,
 }

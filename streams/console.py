@@ -28,8 +28,13 @@ _INK: Mapping[str, str] = {
 _NOTICE_WORDS: Mapping[NoticeState, Mapping[Language, str]] = {
     NoticeState.DRAFT: {"zh": "客户通知已起草，待审批", "en": "customer notice drafted, waiting for approval"},
     NoticeState.APPROVED: {"zh": "客户通知已批准", "en": "customer notice approved"},
+    NoticeState.PUBLISHING: {"zh": "客户通知正在分级发布", "en": "customer notice on its way, audience by audience"},
     NoticeState.PUBLISHED: {"zh": "客户通知已发布", "en": "customer notice published"},
     NoticeState.UPDATED: {"zh": "客户通知已更新", "en": "customer notice updated"},
+    NoticeState.STOPPED: {
+        "zh": "客户通知已中止，其余受众不再通知",
+        "en": "customer notice stopped, the others hear nothing",
+    },
     NoticeState.ALL_CLEAR: {"zh": "已通知客户恢复", "en": "customers told all is clear"},
     NoticeState.WITHDRAWN: {"zh": "客户通知已撤回", "en": "customer notice withdrawn"},
 }
@@ -121,6 +126,8 @@ class Console:
         """Say how far a customer notice is, with its headline in every language."""
         newest = notice.steps[-1]
         said = _NOTICE_WORDS[notice.state][self._lang]
+        if newest.audience:
+            said += f" → {clean(newest.audience)}"
         self._say(
             f"{self._moment(newest.time_ms)} ✉ {self._ink('bold', said)}  {clean(notice.incident)[:_SHORT_ID_LEN]}"
         )

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from alerts.desk import Desk
 from alerts.incidents import IncidentState
-from alerts.notices import Notice, NoticeState
+from alerts.notices import Notice
 from alerts.records import format_time
 from detectors.rules import LEVEL_CODE, Rule
 from streams.desk_stage import DeskStage
@@ -237,16 +237,18 @@ class Overview:
 
 
 def _notice_row(notice: Notice) -> NoticeRow:
-    state = notice.state
+    told = notice.as_data()
     return {
         "id": notice.id,
-        "state": state.value,
+        "state": notice.state.value,
         "level": notice.level,
         "incident": notice.incident,
         "title": {language: bulletin.headline for language, bulletin in notice.text.items()},
         "text": {language: bulletin.body for language, bulletin in notice.text.items()},
         "created": format_time(notice.steps[0].time_ms),
-        "due": format_time(notice.deadline_ms) if state in (NoticeState.DRAFT, NoticeState.APPROVED) else None,
+        "due": told["deadline"] if notice.unaware else None,
+        "audiences": told["audiences"],
+        "next_audience": told["next_audience"],
     }
 
 

@@ -87,6 +87,7 @@ class Service:
         self._desk_site = DeskSite(
             windows=windows_of(settings.windows, self._zone),
             english=self.site.english,
+            audiences=settings.notices.chosen,
             page=settings.web.url or "",
             above=None if self.site.topology is None else Places(self.site.topology),
         )

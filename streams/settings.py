@@ -24,6 +24,7 @@ from detectors.places import Place, Problem, quoted
 from detectors.vocabulary import Stream
 from streams.calendars import OFFICIAL, almanac_of
 from streams.channelsettings import AnyChannel, ConsoleChannel
+from streams.noticesettings import NoticeSettings
 from streams.security import Security
 from streams.spans import Span
 
@@ -218,6 +219,7 @@ class Settings(BaseSettings):
     channels: Mapping[ChannelName, AnyChannel] = {"console": ConsoleChannel(type="console")}
     windows: Path | None = None  # maintenance windows, in a file of their own
     receivers: Mapping[str, tuple[str, ...]] = {}  # receiver of a rule's `notify` → channels; not named: all
+    notices: NoticeSettings = NoticeSettings()  # who is told of them, in which order
     state_dir: Path | None = None  # of the outbox; not named: STATE_DIRECTORY, or ~/.local/state/tocsin
     heartbeat: Heartbeat = Heartbeat()
 

@@ -32,17 +32,29 @@ class IncidentRow(TypedDict):
     muted: Sequence[str]  # why nobody is told of it now
 
 
+class AudienceRow(TypedDict):
+    """One audience of a notice, in the order in which they are told."""
+
+    audience: str  # its tier
+    form: str  # short, long
+    waiting: bool  # the newest text is for it, and it was not told
+    first: str | None  # when it first heard of the trouble
+    told: str | None  # when it was told the newest text
+
+
 class NoticeRow(TypedDict):
     """One customer notice; `text` is what customers read, or will."""
 
     id: str
-    state: str  # draft, approved, published, updated, all-clear, withdrawn
+    state: str  # draft, approved, publishing, published, updated, stopped, all-clear, withdrawn
     level: str
     incident: str
     title: Texts
     text: Texts
     created: str
-    due: str | None  # when it must be out, while it is not
+    due: str | None  # when the last audience must have heard of it, while it has not
+    audiences: Sequence[AudienceRow]
+    next_audience: str | None  # when the next one is told without anybody asking
 
 
 class LevelRow(TypedDict):

@@ -48,7 +48,8 @@ class CommandAsked(msgspec.Struct, forbid_unknown_fields=True):
     `by` counts where the settings name no operators; else it is whose token came with it. `command` names the command:
     the same name again is the same command, and is carried out once. `body` is what the verb needs besides: `text` is a
     comment, `cause` and `false_alarm` say what an incident was (of `find` and `resolve`), `until` the end of a promise,
-    and that of `silence-add` is as in `SilenceAsked`.
+    `audience` the tier a notice is published to, `all` publishes it to every one at once, and that of `silence-add` is
+    as in `SilenceAsked`.
     """
 
     what: PeoplesVerb

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -15,6 +15,12 @@ from streams.commands.options import LANG, spoken
 if TYPE_CHECKING:
     from alerts.texts import Language
 
+_HOW: Mapping[str, Mapping[str, str]] = {
+    "told": {"en": "told", "zh": "已告知"},
+    "next": {"en": "next at", "zh": "下一批"},
+    "waits": {"en": "waits", "zh": "待告知"},
+    "unheard": {"en": "hears nothing", "zh": "不通知"},
+}
 OVER = ("all-clear", "withdrawn")
 
 
@@ -54,32 +60,57 @@ def show(*, notice: str, ask: Ask, lang: Language | None, output: str) -> None:
     click.echo(json.dumps(told, ensure_ascii=False) if output == "json" else _whole(told, lang or spoken()))
 
 
-def _verb(name: str, text: str) -> None:
+def _verb(name: str, text: str, *options: Callable[..., Any]) -> None:
     """Add a command that asks the desk for a step of a notice."""
 
     @click.argument("notice")
     @click.option("--by", envvar="TOCSIN_BY", default="", help="Who asks, where the token does not say.")
     @paged
     @OUTPUT
-    def run(*, notice: str, by: str, ask: Ask, output: str) -> None:
-        send_command(ask, {"what": f"notice-{name}", "on": notice, "by": by}, output)
+    def run(*, notice: str, by: str, ask: Ask, output: str, **body: Any) -> None:
+        given = {key: value for key, value in body.items() if value}
+        send_command(ask, {"what": f"notice-{name}", "on": notice, "by": by, "body": given}, output)
 
     run.__doc__ = text
+    for option in options:
+        run = option(run)
     command.command(name)(run)
 
 
 _verb("approve", "Approve the draft as it stands; rewritten, it is a draft again.")
-_verb("publish", "Tell customers the approved text.")
-_verb("cancel", "Withdraw a notice that no customer has heard of.")
+_verb(
+    "publish",
+    "Tell customers the approved text: the first audience now, each of the others after the head start before it.",
+    click.option("--audience", metavar="TIER", help="Tell the one whose turn it is, and let nobody follow."),
+    click.option("--all", "all", is_flag=True, help="Tell every one at once."),
+)
+_verb("cancel", "Withdraw a notice, from those who have not heard of it; who has hears how it goes on.")
 
 
 def _line(row: Mapping[str, Any], lang: str) -> str:
     due = f"  due {row['due']}" if row["due"] else ""
-    return f"{row['id']}  {row['level']:<6}  {row['state']}{due}  {row['incident']}  {row['title'].get(lang, '')}"
+    who = f"  {_audiences(row, lang)}" if row["audiences"] else ""
+    return f"{row['id']}  {row['level']:<6}  {row['state']}{due}  {row['incident']}{who}  {row['title'].get(lang, '')}"
 
 
 def _whole(told: Mapping[str, Any], lang: str) -> str:
     text = told["text"][lang]
-    steps = ("  ".join(filter(None, (s["time"], s["kind"], s["state"], s["by"]))) for s in told["steps"])
+    steps = (
+        "  ".join(filter(None, (s["time"], s["kind"], s["state"], s.get("audience"), s["by"]))) for s in told["steps"]
+    )
     head = f"{told['notice']}  {told['level']}  {told['state']}  incident {told['incident']}  due {told['deadline']}"
-    return "\n".join((head, text["headline"], text["body"], *steps))
+    short = [f"SMS: {text['short']}"] if text.get("short") else []
+    who = [_audiences(told, lang)] if told.get("audiences") else []  # not there in what older programs wrote
+    return "\n".join((head, *who, text["headline"], text["body"], *short, *steps))
+
+
+def _audiences(told: Mapping[str, Any], lang: str) -> str:
+    """Write who was told the newest text, who is next, and who will hear nothing of it."""
+    said, next_time = [], told["next_audience"]
+    for each in told["audiences"]:
+        time = each["told"] or (next_time if each["waiting"] else None)
+        how = "told" if each["told"] else "unheard" if not each["waiting"] else "next" if next_time else "waits"
+        said.append(" ".join(filter(None, (each["audience"], _HOW[how][lang], time))))
+        if each["waiting"]:
+            next_time = None  # the others wait for that one
+    return " → ".join(said)

@@ -113,12 +113,30 @@ function incident(row) {
   return card;
 }
 
+/** Who was told, in order: when, or when the next is told without anybody asking. */
+function audience(one, next) {
+  const when = one.told ? clock(one.told) : one.waiting && next ? clock(next) : "";
+  const how = one.told ? "told" : !one.waiting ? "not_told" : next ? "next" : "later";
+  return make("li", how, one.audience, " ", say(how), when ? " " : "", when);
+}
+
+function audiences(row) {
+  let next = row.next_audience;
+  const told = (row.audiences ?? []).map((one) => {
+    const shown = audience(one, next);
+    if (one.waiting) next = null; // the others wait for that one
+    return shown;
+  });
+  return told.length ? make("ol", "audiences", ...told) : null;
+}
+
 function notice(row) {
   const card = make(
     "article",
     "notice",
     make("div", "notice-head", levelBlock(row.level), say(row.state), row.due ? make("time", "", say("due"), " ", clock(row.due)) : null),
     both(row.title, "h3"),
+    audiences(row),
     make("p", "zh", row.text.zh ?? ""),
     make("p", "en", row.text.en ?? ""),
   );

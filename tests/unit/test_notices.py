@@ -9,10 +9,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from alerts.audiences import Audience, Audiences
 from alerts.book import IncidentBook
 from alerts.bulletins import SHIPPED, Kind, read_templates, write
 from alerts.joining import Joining
-from alerts.notices import NoticeBook, NoticeChange, NoticeError, NoticeState
+from alerts.noticebook import NoticeBook
+from alerts.notices import Notice, NoticeChange, NoticeError, NoticeState
 from alerts.records import AlertRecord
 from tests.alerting import CHINA, START_MS, history, record
 
@@ -20,13 +22,16 @@ NOW_MS = START_MS + 240_000
 MINUTE_MS = 60_000
 
 
+ONE = Audiences(site=(Audience(tier="everybody"),))
+
+
 class Site:
     """A book of notices that follows a book of incidents."""
 
-    def __init__(self, template: str | None = "outage") -> None:
+    def __init__(self, template: str | None = "outage", audiences: Audiences = ONE) -> None:
         self.template = template
         self.incidents = IncidentBook()
-        self.notices = NoticeBook(read_templates(), CHINA)
+        self.notices = NoticeBook(read_templates(), CHINA, audiences=audiences)
 
     def tell(self, each: AlertRecord) -> NoticeChange | None:
         changes = Joining(self.incidents).apply(each)
@@ -36,6 +41,10 @@ class Site:
         """Take one alert through levels; name what each step did to its notice."""
         changes = [self.tell(each) for each in history(levels)]
         return ["" if each is None else f"{each.notice.state.value} {each.notice.kind.value}" for each in changes]
+
+
+def published(site: Site, at_ms: int) -> list[Notice]:
+    return [each.notice for each in site.notices.publish(notice_of(site), by="李值班", at_ms=at_ms)]
 
 
 def notice_of(site: Site) -> str:
@@ -77,7 +86,7 @@ def test_the_whole_life_of_a_notice() -> None:
     site.tell(up)
     name = notice_of(site)
     site.notices.approve(name, by="张经理", at_ms=NOW_MS)
-    out = site.notices.publish(name, by="李值班", at_ms=NOW_MS + MINUTE_MS).notice
+    (out,) = published(site, NOW_MS + MINUTE_MS)
     assert (out.state, out.published_ms, out.next_update_ms) == (
         NoticeState.PUBLISHED,
         NOW_MS + MINUTE_MS,
@@ -87,14 +96,14 @@ def test_the_whole_life_of_a_notice() -> None:
 
     site.tell(worse)
     site.notices.approve(name, by="张经理", at_ms=NOW_MS + 2 * MINUTE_MS)
-    updated = site.notices.publish(name, by="李值班", at_ms=NOW_MS + 3 * MINUTE_MS).notice
+    (updated,) = published(site, NOW_MS + 3 * MINUTE_MS)
     assert (updated.state, updated.level) == (NoticeState.UPDATED, "red")
     assert updated.published_ms == NOW_MS + MINUTE_MS  # customers first heard then
     assert updated.text["zh"].headline.startswith("【更新】")
 
     site.tell(over)
     site.notices.approve(name, by="张经理", at_ms=NOW_MS + 4 * MINUTE_MS)
-    ended = site.notices.publish(name, by="李值班", at_ms=NOW_MS + 5 * MINUTE_MS).notice
+    (ended,) = published(site, NOW_MS + 5 * MINUTE_MS)
     assert (ended.state, ended.next_update_ms, ended.is_closed) == (NoticeState.ALL_CLEAR, None, True)
     assert [f"{step.state.value} {step.by}".strip() for step in ended.steps] == [
         "draft",
@@ -170,7 +179,7 @@ def test_the_text_of_each_template(template: str, golden: Callable[[str, str], N
     up = record("orange", "yellow", minute=2.5)
     over = record("green", "orange", minute=95, value=3.0)
     texts = [
-        f"== {kind.value} {language}\n{text.headline}\n\n{text.body}\n\n[{text.agents}]\n"
+        f"== {kind.value} {language}\n{text.headline}\n\n{text.body}\n\n[{text.agents}]\n\nSMS: {text.short}\n"
         for kind, told in ((Kind.FIRST, up), (Kind.UPDATE, up), (Kind.ALL_CLEAR, over))
         for language, text in write(read_templates()[template], kind, told, CHINA).items()
     ]
@@ -178,7 +187,7 @@ def test_the_text_of_each_template(template: str, golden: Callable[[str, str], N
 
 
 def test_the_record_of_a_notice(golden: Callable[[str, str], None]) -> None:
-    change = Site().tell(history(["orange"])[0])
+    change = Site(audiences=Audiences()).tell(history(["orange"])[0])
     assert change is not None
     golden("notices/record.json", json.dumps(json.loads(change.encode()), ensure_ascii=False, indent=1) + "\n")
 
