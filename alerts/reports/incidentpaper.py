@@ -82,13 +82,20 @@ def _pages(told: Told, words: Words) -> Section:
 
 
 def _end(end: Told, words: Words) -> str:
-    outcome = words("delivered") if end["outcome"] == "delivered" else OUTCOMES.get(end["outcome"], {}).get(words.language)
+    outcome = (
+        words("delivered") if end["outcome"] == "delivered" else OUTCOMES.get(end["outcome"], {}).get(words.language)
+    )
     return f"{outcome or clean(end['outcome'])} {words.moment(end['time'])}"
 
 
 def _notices(told: Told, words: Words) -> Section:
     rows = tuple(
-        (clean(notice["notice"]), f"{clean(step['kind'])} {clean(step['state'])}", words.moment(step["time"]), clean(step["by"]))
+        (
+            clean(notice["notice"]),
+            f"{clean(step['kind'])} {clean(step['state'])}",
+            words.moment(step["time"]),
+            clean(step["by"]),
+        )
         for notice in told["notices"]
         for step in notice["steps"]
     )

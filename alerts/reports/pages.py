@@ -33,7 +33,8 @@ class Paper:
 def as_text(paper: Paper) -> str:
     """Write lines of a terminal, columns one under the other.
 
-    >>> print(as_text(Paper("zh", "周报", ("首行",), (Section("事件", ("级别", "数"), (("红色", "1"), ("黄", "12"))),))))
+    >>> section = Section("事件", ("级别", "数"), (("红色", "1"), ("黄", "12")))
+    >>> print(as_text(Paper("zh", "周报", ("首行",), (section,))))
     周报
     首行
     <BLANKLINE>
@@ -51,7 +52,10 @@ def as_text(paper: Paper) -> str:
 def _table(section: Section) -> list[str]:
     table = [section.columns, *section.rows] if section.rows else []
     widths = [max(map(_width, cells)) for cells in zip(*table, strict=True)]
-    return ["  " + "  ".join(_padded(cell, width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in table]
+    return [
+        "  " + "  ".join(_padded(cell, width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in table
+    ]
 
 
 def _width(text: str) -> int:
