@@ -68,15 +68,15 @@ def _padded(text: str, width: int) -> str:
 
 
 _STYLE = """\
-body{font:15px/1.5 system-ui,"Noto Sans SC","PingFang SC","Microsoft YaHei",sans-serif;color:#1c2430;max-width:60em;\
+body{font:15px/1.5 system-ui,"Noto Sans SC","PingFang SC","Microsoft YaHei",sans-serif;color:#1c2430;max-width:72em;\
 margin:2.5em auto;padding:0 1.5em}
 h1{font-size:1.7em;margin:0 0 .2em;border-bottom:3px solid #c0392b;padding-bottom:.2em}
 h2{font-size:1.1em;margin:1.8em 0 .4em}
 p{color:#5a6675;margin:.2em 0}
 table{border-collapse:collapse;width:100%}
 th{text-align:left;font-weight:600;color:#5a6675;border-bottom:1.5px solid #aab3bf}
-th,td{padding:.28em .8em .28em 0;vertical-align:top;overflow-wrap:anywhere}
-td{border-bottom:1px solid #e4e8ed;font-variant-numeric:tabular-nums}
+th,td{padding:.28em .8em .28em 0;vertical-align:top;overflow-wrap:break-word}
+td{border-bottom:1px solid #e4e8ed;white-space:pre-wrap;font-variant-numeric:tabular-nums}
 @media print{body{margin:0;max-width:none;font-size:11px}h2{break-after:avoid}tr{break-inside:avoid}}
 """
 
