@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from alerts.explainorders import NOTICE_KINDS, NOTICE_STATES
 from alerts.explainwords import OUTCOMES, STATES, reason_text
 from alerts.reports.pages import Paper, Section
 from alerts.reports.periodpaper import cause_of, lasted
@@ -29,9 +30,8 @@ def incident_paper(told: Told, language: Language) -> Paper:
 
 
 def _facts(told: Told, words: Words) -> Section:
-    state = STATES.get(told["state"], {})
     rows = (
-        (words("state"), state.get(words.language, clean(told["state"]))),
+        (words("state"), _word(STATES, told["state"], words)),
         (words("peak"), words.level(told["peak_level"])),
         (words("value_peak"), words.number(told["peak_value"])),
         (words("users_peak"), words.number(told["users"])),
@@ -82,17 +82,26 @@ def _pages(told: Told, words: Words) -> Section:
 
 
 def _end(end: Told, words: Words) -> str:
-    outcome = words("delivered") if end["outcome"] == "delivered" else OUTCOMES.get(end["outcome"], {}).get(words.language)
-    return f"{outcome or clean(end['outcome'])} {words.moment(end['time'])}"
+    outcome = words("delivered") if end["outcome"] == "delivered" else _word(OUTCOMES, end["outcome"], words)
+    return f"{outcome} {words.moment(end['time'])}"
 
 
 def _notices(told: Told, words: Words) -> Section:
     rows = tuple(
-        (clean(notice["notice"]), f"{clean(step['kind'])} {clean(step['state'])}", words.moment(step["time"]), clean(step["by"]))
+        (
+            clean(notice["notice"]),
+            f"{_word(NOTICE_KINDS, step['kind'], words)}: {_word(NOTICE_STATES, step['state'], words)}",
+            words.moment(step["time"]),
+            clean(step["by"]),
+        )
         for notice in told["notices"]
         for step in notice["steps"]
     )
     return Section(words("notices"), (words("notice"), words("step"), words("time"), words("by")), rows)
+
+
+def _word(known: Mapping[str, Mapping[str, str]], name: str, words: Words) -> str:
+    return known[name][words.language] if name in known else clean(name)
 
 
 def _timeline(told: Told, words: Words) -> Section:

@@ -33,7 +33,8 @@ class Paper:
 def as_text(paper: Paper) -> str:
     """Write lines of a terminal, columns one under the other.
 
-    >>> print(as_text(Paper("zh", "周报", ("首行",), (Section("事件", ("级别", "数"), (("红色", "1"), ("黄", "12"))),))))
+    >>> section = Section("事件", ("级别", "数"), (("红色", "1"), ("黄", "12")))
+    >>> print(as_text(Paper("zh", "周报", ("首行",), (section,))))
     周报
     首行
     <BLANKLINE>
@@ -51,7 +52,10 @@ def as_text(paper: Paper) -> str:
 def _table(section: Section) -> list[str]:
     table = [section.columns, *section.rows] if section.rows else []
     widths = [max(map(_width, cells)) for cells in zip(*table, strict=True)]
-    return ["  " + "  ".join(_padded(cell, width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in table]
+    return [
+        "  " + "  ".join(_padded(cell, width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in table
+    ]
 
 
 def _width(text: str) -> int:
@@ -64,15 +68,15 @@ def _padded(text: str, width: int) -> str:
 
 
 _STYLE = """\
-body{font:15px/1.5 system-ui,"Noto Sans SC","PingFang SC","Microsoft YaHei",sans-serif;color:#1c2430;max-width:60em;\
+body{font:15px/1.5 system-ui,"Noto Sans SC","PingFang SC","Microsoft YaHei",sans-serif;color:#1c2430;max-width:72em;\
 margin:2.5em auto;padding:0 1.5em}
 h1{font-size:1.7em;margin:0 0 .2em;border-bottom:3px solid #c0392b;padding-bottom:.2em}
 h2{font-size:1.1em;margin:1.8em 0 .4em}
 p{color:#5a6675;margin:.2em 0}
 table{border-collapse:collapse;width:100%}
 th{text-align:left;font-weight:600;color:#5a6675;border-bottom:1.5px solid #aab3bf}
-th,td{padding:.28em .8em .28em 0;vertical-align:top;overflow-wrap:anywhere}
-td{border-bottom:1px solid #e4e8ed;font-variant-numeric:tabular-nums}
+th,td{padding:.28em .8em .28em 0;vertical-align:top;overflow-wrap:break-word}
+td{border-bottom:1px solid #e4e8ed;white-space:pre-wrap;font-variant-numeric:tabular-nums}
 @media print{body{margin:0;max-width:none;font-size:11px}h2{break-after:avoid}tr{break-inside:avoid}}
 """
 

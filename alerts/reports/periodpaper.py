@@ -39,14 +39,19 @@ def period_paper(told: Told, language: Language) -> Paper:
 
 def _overview(told: Told, words: Words) -> Section:
     def counted(name: str, two: Told, indent: str = "  ") -> tuple[str, ...]:
-        return (indent + name, words.number(two["now"]), words.number(two["before"]), words.change(two["now"], two["before"]))
+        return (
+            indent + name,
+            words.number(two["now"]),
+            words.number(two["before"]),
+            words.change(two["now"], two["before"]),
+        )
 
     rows = [counted(words("incidents"), told["incidents"], "")]
     rows += [counted(words("of_level", level=words.level(each["level"])), each) for each in told["by_level"]]
     rows += [counted(words(name), told[name]) for name in ("unacknowledged", "unresolved", "false_alarms")]
     rows += [
         (words("at_level", level=words.level(each["level"])), words.span(each["now"]), words.span(each["before"]),
-         words.change(each["now"], each["before"]))
+         words.change_of_span(each["now"], each["before"]))
         for each in told["at_level_s"]
     ]  # fmt: skip
     rows += [counted(words("alerts"), told["alerts"], ""), counted(words("muted"), told["muted"])]
@@ -75,7 +80,9 @@ def _figures(told: Told, words: Words) -> Section:
         name = words("window", title=words.title(figure["title"], figure["rule"]), span=span)
         left_out += figure["series"] - len(figure["listed"])
         for one in figure["listed"]:
-            aims = "; ".join(_aim(kind, aim, is_met=one["met"][kind], words=words) for kind, aim in one["targets"].items())
+            aims = "; ".join(
+                _aim(kind, aim, is_met=one["met"][kind], words=words) for kind, aim in one["targets"].items()
+            )
             values = (words.number(one["value"]), words.number(one["before"]))
             rows.append((name, words.key(one["key"]), *values, aims, words.moment(one["time"])))
     columns = (words("figure"), words("key"), *_compared(words), words("target"), words("as_of"))
@@ -140,7 +147,9 @@ def _by_rule(told: Told, words: Words) -> Section:
 
 
 def _by_place(told: Told, words: Words) -> Section:
-    rows = [(words.place(one["name"]), words.number(one["now"]), words.number(one["before"])) for one in told["by_place"]]
+    rows = [
+        (words.place(one["name"]), words.number(one["now"]), words.number(one["before"])) for one in told["by_place"]
+    ]
     return _section(words, "by_place", (words("place"), *_compared(words)), rows, told["places"] - len(rows))
 
 
@@ -149,7 +158,14 @@ def _pages(told: Told, words: Words) -> Section:
 
     def row(one: Told) -> Iterator[str]:
         yield clean(one["channel"])
-        for value in (one["now"], one["before"], one["repeats"], one["delivered"], one["failed"]["now"], one["failed"]["before"]):
+        for value in (
+            one["now"],
+            one["before"],
+            one["repeats"],
+            one["delivered"],
+            one["failed"]["now"],
+            one["failed"]["before"],
+        ):
             yield words.number(value)
 
     return _section(words, "pages", tuple(map(words, columns)), [tuple(row(one)) for one in told["pages"]])

@@ -60,7 +60,10 @@ def period_report(period: Period, facts: Facts, earlier: Facts) -> dict[str, Any
         "alerts": _beside(sum(now.raises.values()), sum(before.raises.values())),
         "muted": _beside(now.muted, before.muted),
         "noisy": _noisy(now, titles),
-        "false_alarms": {**_beside(len(now.false_alarms), len(before.false_alarms)), "which": now.false_alarms[:ROWS_MAX]},
+        "false_alarms": {
+            **_beside(len(now.false_alarms), len(before.false_alarms)),
+            "which": now.false_alarms[:ROWS_MAX],
+        },
         "worst": [_incident(row) for row in _worst(facts.incidents)],
         "figures": figures_told(facts.figures, earlier.figures),
         "cut": facts.is_cut,
@@ -84,9 +87,9 @@ def _beside(now: float, before: float) -> dict[str, float]:
     return {"now": now, "before": before}
 
 
-def _ranked(now: Mapping[str, int], before: Mapping[str, int]) -> list[dict[str, Any]]:
+def _ranked(now: Mapping[Any, int], before: Mapping[Any, int]) -> list[dict[str, Any]]:
     """Put names in order: the most now, then the most before."""
-    names = sorted({*now, *before}, key=lambda name: (-now.get(name, 0), -before.get(name, 0), name))
+    names = sorted({*now, *before}, key=lambda name: (-now.get(name, 0), -before.get(name, 0), name or ""))
     return [{"name": name, **_beside(now.get(name, 0), before.get(name, 0))} for name in names[:ROWS_MAX]]
 
 
@@ -103,7 +106,9 @@ def _spread(now: Spread, before: Spread) -> dict[str, Any]:
 
 
 def _pages(now: Tally, before: Tally) -> list[dict[str, Any]]:
-    names = sorted({*now.told, *now.delivered, *now.failed, *before.told}, key=lambda name: (-now.told.get(name, 0), name))
+    names = sorted(
+        {*now.told, *now.delivered, *now.failed, *before.told}, key=lambda name: (-now.told.get(name, 0), name)
+    )
     return [
         {
             "channel": name,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from statistics import median
 from typing import Any
 
@@ -49,7 +50,7 @@ class Tally:
     opened: int
     by_level: Mapping[str, int]
     by_rule: Mapping[str, int]
-    by_place: Mapping[str, int]
+    by_place: Mapping[str | None, int]
     acknowledged_by_rule: Mapping[str, int]
     at_level_ms: Mapping[str, int]
     acknowledging: Spread
@@ -103,13 +104,13 @@ def tally(facts: Facts) -> Tally:
     )
 
 
-def place_of(key: Mapping[str, Any]) -> str:
-    """Name where something is: its region, else the first of its key; nothing where it is everywhere.
+def place_of(key: Mapping[str, Any]) -> str | None:
+    """Name where something is: its region, else the first of its key; None where it is everywhere.
 
-    >>> place_of({"queue": "vip", "region": "长沙"}), place_of({"queue": "vip"}), place_of({})
-    ('长沙', 'vip', '')
+    >>> place_of({"queue": "vip", "region": "长沙"}), place_of({"queue": ""}), place_of({})
+    ('长沙', '', None)
     """
-    return str(key.get("region") or next(iter(key.values()), ""))
+    return str(key.get("region", next(iter(key.values())))) if key else None
 
 
 def levels_of(marks: Sequence[Mark]) -> Iterator[tuple[int, str]]:
@@ -125,7 +126,7 @@ def _at_levels(facts: Facts) -> Counter[str]:
     spans: Counter[str] = Counter()
     for marks in facts.marks.values():
         levels = [*levels_of(marks), (end_ms, "green")]
-        for (start_ms, level), (next_ms, _) in zip(levels, levels[1:], strict=False):
+        for (start_ms, level), (next_ms, _) in pairwise(levels):
             held_ms = min(next_ms, end_ms) - max(start_ms, facts.from_ms)
             if level != "green" and held_ms > 0:
                 spans[level] += held_ms

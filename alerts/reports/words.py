@@ -44,9 +44,9 @@ class Words:
         """Say a key."""
         return key_words(key, self.language)
 
-    def place(self, place: str) -> str:
-        """Name a place; none: everywhere."""
-        return clean(place) or key_words({}, self.language)
+    def place(self, place: str | None) -> str:
+        """Name a place; None: everywhere."""
+        return key_words({} if place is None else {"place": place}, self.language)
 
     def span(self, seconds: float | None) -> str:
         """Write a span of time."""
@@ -59,6 +59,10 @@ class Words:
     def moment(self, time: str | None) -> str:
         """Write a time, to the minute."""
         return self("unknown") if time is None else moment(parse_time(time), self._zone, timespec="minutes")
+
+    def change_of_span(self, now_s: float, before_s: float) -> str:
+        """Say how much longer it is than before."""
+        return f"+{self.span(now_s)}" if now_s and not before_s else self.change(now_s, before_s)
 
     def change(self, now: float, before: float) -> str:
         """Say how much more or less it is than before.

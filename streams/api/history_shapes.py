@@ -167,7 +167,7 @@ class IncidentReport(Behind):
     zone: str
     title: Texts
     key: Mapping[str, str | float | bool]
-    place: str
+    place: str | None
     rule: str
     state: str
     peak_level: str

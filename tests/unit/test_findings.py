@@ -1,4 +1,4 @@
-"""What an incident was, as people found it: at its end or after it, in the timeline, the history and the explanation."""
+"""What an incident was, as people found it: at its end or after it, in timeline, history and explanation."""
 
 from __future__ import annotations
 

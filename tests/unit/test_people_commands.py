@@ -229,6 +229,8 @@ def test_a_worker_says_what_is_wrong_with_operators_and_people(tmp_path: Path, t
     [
         (["explain", "inc-1"], "tocsin explain: no worker answers"),
         (["incidents", "list"], "tocsin incidents: no worker answers"),
+        (["report", "weekly"], "tocsin report: no worker answers"),
+        (["report", "incident", "inc-1"], "tocsin report: no worker answers"),
     ],
 )
 def test_where_nobody_answers_the_line_names_the_command(words: list[str], said: str) -> None:
