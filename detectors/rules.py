@@ -90,7 +90,8 @@ class Rule:
         """Give what the value should be at a time, as the first block that holds then has it."""
         if not self.targets or not self.when:
             return self.targets
-        number = Schedule([block.span for block in self.when], self.almanac).at(time_ms)
+        moment_ms = time_ms - 1 if self.period else time_ms  # of a period, that in which its window ends
+        number = Schedule([block.span for block in self.when], self.almanac).at(moment_ms)
         return self.when[number - 1].targets if number else self.targets
 
     @cached_property

@@ -137,7 +137,11 @@ def over_window(rule: Rule, there: Sequence[Event]) -> float | None:
 
 
 def thresholds_at(rule: Rule, t: int) -> list[float]:
-    """Walk the blocks of `when` in their order: the first that holds at t, by the clock on the site's wall."""
+    """Walk the blocks of `when` in their order: the first that holds at t, by the clock on the site's wall.
+
+    Of a period it is what holds when its window ends, the moment before t.
+    """
+    t -= 1 if rule.period else 0
     wall = datetime.fromtimestamp(t / 1000, ZoneInfo(rule.almanac.zone)).replace(tzinfo=None)
     for block in rule.when:
         span = block.span
