@@ -87,7 +87,8 @@ def alert_record(transition: Transition, rule: Rule, english: English = NO_NAMES
     """
     key = {name: _scalar(value) for name, value in rule.named(transition.key).items()}
     value = None if transition.value is None else float(transition.value)
-    window_s, rest_ms = divmod(rule.window_ms, 1000)
+    window_ms = rule.window_at(transition.time_ms)
+    window_s, rest_ms = divmod(window_ms, 1000)
     alert = alert_id(rule.id, key, transition.started_ms)
     return AlertRecord(
         alert=alert,
@@ -99,7 +100,7 @@ def alert_record(transition: Transition, rule: Rule, english: English = NO_NAMES
         started=format_time(transition.started_ms),
         value=value,
         threshold=float(transition.threshold),
-        window_s=rule.window_ms / 1000 if rest_ms else window_s,
+        window_s=window_ms / 1000 if rest_ms else window_s,
         reason=transition.reason,
         title=in_languages(rule.title),
         summary=_summary(rule, key, transition, value, english),
@@ -219,7 +220,7 @@ def _summary(
             transition.level,
             value,
             transition.threshold,
-            rule.window_ms,
+            rule.window_at(transition.time_ms),
             targets=targets,
             worst_step=transition.worst_step,
             top=top,

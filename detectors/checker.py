@@ -11,7 +11,15 @@ from typing import Any, TypeGuard
 from detectors.calendars import Calendar
 from detectors.compound import Scope, check_apart_from_all, check_series, driven_by
 from detectors.conditions import read_except, read_where
-from detectors.grading import read_clear, read_direction, read_levels, read_min_events, read_times
+from detectors.grading import (
+    check_period,
+    read_clear,
+    read_direction,
+    read_levels,
+    read_min_events,
+    read_period,
+    read_times,
+)
 from detectors.hours import HERE, Almanac
 from detectors.keying import check_apart, read_at, read_by, read_contributors, spoken_of
 from detectors.measures import check_share, read_measure
@@ -96,6 +104,7 @@ def _read_rule(
     name = parts["stream"].choice(streams, "stream", YOURS) if "stream" in parts else None
     below = "direction" in parts and read_direction(parts["direction"])
     settings: dict[str, Any] = {"stream": name, "below": below, "almanac": almanac, **read_times(parts, place)}
+    settings["period"] = read_period(parts)
     if name is not None:
         hop_is_wrong = "hop" in parts and any(problem.path == parts["hop"].path for problem in place.problems)
         scope = Scope(streams[name], streams, None if hop_is_wrong else settings["hop_ms"], calendars)
@@ -104,6 +113,7 @@ def _read_rule(
     if measure is not None and name is not None:
         check_window(parts["measure"], measure, settings["window_ms"])
         check_share(parts["measure"], measure, settings.get("where", ()))
+        check_period(parts, measure, below=below)
         check_apart_from_all(parts["measure"], measure, parts)
         check_series(parts, measure, streams[name], streams)
         settings["measure"] = measure = select_agents(measure, settings.get("where", ()), streams)

@@ -7,6 +7,7 @@ from dataclasses import fields
 from itertools import pairwise
 
 from detectors.durations import format_duration, parse_duration
+from detectors.periods import HOP_MS_MAX, PERIODS
 from detectors.places import Place, describe, number_text, quoted
 from detectors.rules import Kind, Measure, Rule
 from detectors.targets import read_threshold
@@ -27,6 +28,8 @@ _TIMES = {
     "unknown_after": ("unknown_after_ms", True, False),
 }
 
+_LENGTHS = {"day": "1d", "week": "7d", "month": "30d", "quarter": "90d"}
+_ADDS_UP = (Kind.COUNT, Kind.SUM, Kind.DISTINCT, Kind.MAX, Kind.UNMATCHED_COUNT, Kind.UNMATCHED_TOTAL)
 _DEFAULTS_MS = {field.name: field.default for field in fields(Rule) if isinstance(field.default, int)}
 
 
@@ -55,13 +58,22 @@ def read_duration(place: Place, *, zero: bool = True) -> int | None:
 def read_times(parts: Mapping[str, Place], rule: Place) -> dict[str, int]:
     """Read all durations of a rule, and see that they fall on its boundaries. Defaults are those of `Rule`."""
     spans = {name: _DEFAULTS_MS[name] for name, _, _ in _TIMES.values()}
-    given = {key: read_duration(parts[key], zero=zero) for key, (_, zero, _) in _TIMES.items() if key in parts}
+    period = read_period(parts)
+    timed = {key: zero for key, (_, zero, _) in _TIMES.items() if key in parts and not (period and key == "window")}
+    given = {key: read_duration(parts[key], zero=zero) for key, zero in timed.items()}
     spans |= {_TIMES[key][0]: span_ms for key, span_ms in given.items() if span_ms is not None}
     refused = {key for key, span_ms in given.items() if span_ms is None}
     if "hop" in refused:
         return spans  # nothing to compare the others with
     hop_ms = spans["hop_ms"]
     hop = format_duration(hop_ms)
+    if period:
+        spans["window_ms"] = PERIODS[period]
+        if HOP_MS_MAX % hop_ms:
+            parts["window"].refuse(
+                f'"{period}" begins at midnight of the site: "hop" must divide 15m, as 15m or 5m do, and {hop} does not'
+            )
+        refused.add("window")
     for key, (name, _, on_boundaries) in _TIMES.items():
         if on_boundaries and key not in refused and spans[name] % hop_ms:
             said = parts[key].value if key in parts else f"{format_duration(spans[name])} (the default)"
@@ -69,6 +81,27 @@ def read_times(parts: Mapping[str, Place], rule: Place) -> dict[str, int]:
     if spans["window_ms"] > HOPS_MAX * hop_ms:
         parts.get("window", rule).refuse(f"a window has {HOPS_MAX} hops at most: lengthen the hop ({hop})")
     return spans
+
+
+def read_period(parts: Mapping[str, Place]) -> str:
+    """Say which period of the calendar is the window; empty: none, it has one length."""
+    name = parts["window"].value if "window" in parts else None
+    return name if isinstance(name, str) and name in PERIODS else ""
+
+
+def check_period(parts: Mapping[str, Place], measure: Measure, *, below: bool) -> None:
+    """See that a window of the calendar suits what is measured: its length is another every time."""
+    period = read_period(parts)
+    if not period:
+        return
+    if measure.base is not None or measure.kind is Kind.SERVICE_LEVEL_AHEAD:
+        parts["window"].refuse(f'"{measure.kind.value}" compares windows of one length: write {_LENGTHS[period]}')
+    elif measure.kind.follows_states:
+        parts["window"].refuse(f'"{measure.kind.value}" has no window: leave it out')
+    elif below and measure.kind in _ADDS_UP:
+        parts["window"].refuse(
+            f'would be low at the start of every {period}: with "direction: below" write {_LENGTHS[period]}'
+        )
 
 
 def read_levels(place: Place, *, below: bool, limit: float | None = None) -> tuple[tuple[str, float], ...]:

@@ -88,9 +88,12 @@ class Levels:
         value.
         """
         if self._schedule is not None and time_ms >= self.border_ms:
-            self._take_block(self._schedule.at(time_ms))
             hop = self._rule.hop_ms
-            self.border_ms = -(-self._schedule.until(time_ms) // hop) * hop
+            back_ms = (
+                hop if self._rule.period else 0
+            )  # a quarter that is whole is judged by its own, not by the next one's
+            self._take_block(self._schedule.at(time_ms - back_ms))
+            self.border_ms = -(-(self._schedule.until(time_ms - back_ms) + back_ms) // hop) * hop
         turned = self._sign * values
         if (turned < self._fall[0]).all() and self._calm[rows].all():  # the usual case: green and nowhere near a level
             self.value[rows] = values

@@ -59,6 +59,10 @@ class Panes:
         panes = [merge(told[side]) for side in sorted(told)]
         return panes if self._matcher is None else self._matcher.resolve(panes, time_ms)
 
+    def turn(self, time_ms: int) -> bool:  # noqa: ARG002  a window of one length never does
+        """Let all panes go at once. Say whether they went."""
+        return False
+
     def keep(self, rows: Int64, pane: Partial) -> None:
         """Keep a pane that has entered a window; `rows` are the series of its rows."""
         self._inside.append((pane.end_ms + self._window_ms, rows, pane))
@@ -69,15 +73,15 @@ class Panes:
 
     def events_of(self, row: int) -> int:
         """Count the events of one series in the window; of two sides, those of the last, by which is divided."""
-        last = max((pane.side for _, _, pane in self._inside), default=0)
-        panes = [(rows, pane.columns["count"]) for _, rows, pane in self._inside if pane.side == last]
+        last = max((pane.side for _, pane in self.inside()), default=0)
+        panes = [(rows, pane.columns["count"]) for rows, pane in self.inside() if pane.side == last]
         return sum(int(counts[rows == row].sum()) for rows, counts in panes)
 
     def state(self) -> dict[str, Any]:
         """Write all panes down, and what may still be matched."""
         return {
             "waiting": [pane.state() for panes in self._waiting.values() for pane in panes],
-            "inside": [pane.state() for _, _, pane in self._inside],
+            "inside": [pane.state() for _, pane in self.inside()],
             "matcher": self._matcher.state() if self._matcher is not None else None,
         }
 

@@ -25,8 +25,8 @@ from detectors.levels import Levels
 from detectors.moving import moving_of
 from detectors.outlook import Outlook
 from detectors.outlooks import outlook_of, window_for
-from detectors.panes import Panes
 from detectors.partial import Partial
+from detectors.periodpanes import panes_of
 from detectors.portions import Portions
 from detectors.rules import Rule
 from detectors.staffing import Staffing
@@ -49,7 +49,7 @@ class RuleJudge:
         self._rows: dict[Key, int] = {}
         measure = rule.measure.base or rule.measure
         self._history = history_of(rule)
-        self._panes = Panes(rule)
+        self._panes = panes_of(rule)
         self._now = LatestStates(measure.kind) if measure.kind.is_now else None
         self._moving = moving_of(rule)
         self._follows = self._now if self._moving is None else self._moving  # what follows states, and no window
@@ -57,7 +57,8 @@ class RuleJudge:
         self._outlook = outlook_of(rule, self._window)
         self._drivers = Drivers(rule) if rule.contributors else None
         self._names = ("green", *(name for name, _ in rule.levels))
-        self._start_ms = np.zeros(0, np.int64)  # `below`: the first boundary a whole window after the first event
+        # `below`: the first boundary a whole window after the first event, or after it where a period is the window.
+        self._start_ms = np.zeros(0, np.int64)
 
     def take(self, partial: Partial) -> bool:
         """Accept a partial for judging. Return False if its boundary is judged already: it came too late."""
@@ -148,6 +149,10 @@ class RuleJudge:
         moves_all = self._border_ms <= time_ms or (
             isinstance(self._window, Portions) and self._panes.next_ms <= time_ms
         )
+        if self._panes.turn(time_ms):
+            self._window = window_for(self.rule)
+            self._window.grow(len(self.keys))
+            moves_all = True
         for rows, pane in self._panes.take_leaving(time_ms):
             if self._window is not None:
                 self._window.leave(rows, pane)
@@ -226,7 +231,8 @@ class RuleJudge:
             new = rows >= old
             np.minimum.at(first, rows[new] - old, pane.columns["first_ms"][new])
         hop = self.rule.hop_ms
-        start = -(-(first + self.rule.window_ms) // hop) * hop
+        ahead_ms = 0 if self.rule.period else self.rule.window_ms
+        start = -(-(first + ahead_ms) // hop) * hop
         self._start_ms = np.concatenate((self._start_ms, start))
         self.levels.wake_ms[old : len(self.keys)] = np.maximum(start, panes[0].end_ms)
 

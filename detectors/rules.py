@@ -14,6 +14,7 @@ from typing import Any
 from detectors.calendars import Calendar
 from detectors.hours import HERE, Almanac, Schedule, Span
 from detectors.measure import Clock, Condition, FieldName, Kind, Measure, Op, Part, Scalar
+from detectors.periods import start_of
 from detectors.transition import Key
 
 __all__ = ["LEVEL_CODE", "Block", "Clock", "Condition", "FieldName", "Kind", "Measure", "Op", "Part", "Rule", "Scalar"]
@@ -56,6 +57,7 @@ class Rule:
     at: tuple[str, ...] = ()
     contributors: tuple[str, ...] = ()
     window_ms: int = 300_000
+    period: str = ""  # of the calendar, where the window begins with one; `window_ms` is the longest then
     hop_ms: int = 10_000
     below: bool = False
     for_ms: int = 0
@@ -73,6 +75,12 @@ class Rule:
     targets: Mapping[str, float] = field(default_factory=dict)
     almanac: Almanac = HERE
 
+    def window_at(self, time_ms: int) -> int:
+        """Say how far the window of a boundary reaches back."""
+        if not self.period:
+            return self.window_ms
+        return time_ms - start_of(self.period, self.almanac.zone, time_ms - 1)
+
     @property
     def asks_for_holidays(self) -> bool:
         """Whether it matters to this rule which days are holidays."""
@@ -82,7 +90,8 @@ class Rule:
         """Give what the value should be at a time, as the first block that holds then has it."""
         if not self.targets or not self.when:
             return self.targets
-        number = Schedule([block.span for block in self.when], self.almanac).at(time_ms)
+        moment_ms = time_ms - 1 if self.period else time_ms  # of a period, that in which its window ends
+        number = Schedule([block.span for block in self.when], self.almanac).at(moment_ms)
         return self.when[number - 1].targets if number else self.targets
 
     @cached_property
@@ -166,18 +175,23 @@ class Rule:
         """Name the arithmetic of this rule: state and partials of another fingerprint are not its own."""
         apart = {"title", "summary", "action", "notify", "notice", "role", "quiet", "targets", "almanac"}
         meaning = {name: value for name, value in asdict(self).items() if name not in apart}
-        if self.measure.kind is Kind.UNUSUAL:
-            meaning["zone"] = self.almanac.zone  # what was learned is by its hours
-        meaning["measure"] = _lean(meaning["measure"])
+        meaning = _lean(meaning)
+        if self.measure.kind is Kind.UNUSUAL or self.period:
+            meaning["zone"] = (
+                self.almanac.zone
+            )  # what was learned is by its hours, and a window begins by its midnights
         meaning["when"] = [[asdict(block.span), block.thresholds] for block in self.when]
         text = json.dumps(meaning, default=_plain, sort_keys=True, ensure_ascii=False)
         return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 
+_LATER = ("month_days", "period")
+
+
 def _lean(meaning: Any) -> Any:
     """Leave out what was not there in earlier versions and says nothing: rules as they were keep their fingerprints."""
     if isinstance(meaning, dict):
-        return {name: _lean(value) for name, value in meaning.items() if name != "month_days" or value}
+        return {name: _lean(value) for name, value in meaning.items() if value or name not in _LATER}
     return meaning
 
 

@@ -17,6 +17,7 @@ from detectors.hours import DAYS
 from detectors.keying import CONTRIBUTORS_MAX, PERSONS
 from detectors.measures import MEASURES
 from detectors.occasions import DATES, HOURS, MONTH_DAYS, MONTHS, SPAN_KEYS
+from detectors.periods import PERIODS
 from detectors.rules import Op
 from detectors.steps import UNTIL
 from detectors.targets import PART, TARGETS
@@ -41,7 +42,7 @@ SAYS: Mapping[str, str] = {
     "by": "The fields that tell the series apart.",
     "at": "The levels at which it is judged, one series for every place of each.",
     "contributors": "Up to three text fields; alerts name what drives the value, the greatest three of each.",
-    "window": "How far back the measure looks; a multiple of hop. Default 5m.",
+    "window": "How far back the measure looks: a multiple of hop, or to the start of the day, week, month or quarter.",
     "hop": "How often it is judged. Default 10s.",
     "levels": "From when on it is yellow, orange, red; or act alone.",
     "direction": "below where low is bad. Default above.",
@@ -151,7 +152,8 @@ def _rule(streams: Mapping[str, Stream]) -> Schema:
         "by": {"type": "array", "uniqueItems": True},
         "at": {"type": "array", "uniqueItems": True, "minItems": 1},
         "contributors": {"type": "array", "uniqueItems": True, "maxItems": CONTRIBUTORS_MAX, "items": {"enum": named}},
-        **dict.fromkeys(("window", "hop", "for", "clear_for", "unknown_after"), duration),
+        "window": {"anyOf": [duration, {"enum": list(PERIODS)}]},
+        **dict.fromkeys(("hop", "for", "clear_for", "unknown_after"), duration),
         "levels": _ref("levels"),
         "direction": {"enum": ["above", "below"]},
         "clear": {"type": "number", "exclusiveMinimum": 0, "maximum": 1},

@@ -45,7 +45,7 @@ def effective(written: Mapping[str, Any], rule: Rule, streams: Mapping[str, Stre
         "by": list(rule.by),
         "at": list(rule.at),
         "contributors": list(rule.contributors),
-        "window": format_duration(rule.window_ms),
+        "window": rule.period or format_duration(rule.window_ms),
         "hop": format_duration(rule.hop_ms),
         "levels": {name: _number(threshold) for name, threshold in rule.levels},
         "direction": "below" if rule.below else "above",

@@ -81,6 +81,23 @@ def latest_at(rule: Rule, key: tuple[Any, ...], events: Sequence[Event], t: int)
             Kind.NOW_DISTINCT: len(set(values))}[kind]  # fmt: skip
 
 
+def opens(rule: Rule, t: int) -> int:
+    """Give the time with which the window of boundary t opens: of a period, the last midnight with which one began."""
+    if not rule.period:
+        return t - rule.window_ms
+    zone = ZoneInfo(rule.almanac.zone)
+    day = datetime.fromtimestamp((t - 1) // 1000, zone).date()
+    begins = {
+        "day": lambda d: d is not None,
+        "week": lambda d: d.weekday() == 0,
+        "month": lambda d: d.day == 1,
+        "quarter": lambda d: d.day == 1 and d.month in (1, 4, 7, 10),
+    }[rule.period]
+    while not begins(day):
+        day -= timedelta(days=1)
+    return int(datetime(day.year, day.month, day.day, tzinfo=zone).timestamp()) * 1000
+
+
 def value_at(rule: Rule, key: tuple[Any, ...], events: Sequence[Event], t: int) -> float | None:
     """Give the value of one series at boundary t; None is unknown."""
     kind = rule.measure.kind
@@ -95,7 +112,8 @@ def value_at(rule: Rule, key: tuple[Any, ...], events: Sequence[Event], t: int) 
     if kind is Kind.SILENT:
         own = [e["time"] for e in events if e["time"] < t and key in keys_of(rule, e) and chosen(rule, e)]
         return (t - max(own)) / 1000
-    there = [e for e in events if t - rule.window_ms <= e["time"] < t and key in keys_of(rule, e) and chosen(rule, e)]
+    first = opens(rule, t)
+    there = [e for e in events if first <= e["time"] < t and key in keys_of(rule, e) and chosen(rule, e)]
     return over_window(rule, there)
 
 
@@ -119,7 +137,11 @@ def over_window(rule: Rule, there: Sequence[Event]) -> float | None:
 
 
 def thresholds_at(rule: Rule, t: int) -> list[float]:
-    """Walk the blocks of `when` in their order: the first that holds at t, by the clock on the site's wall."""
+    """Walk the blocks of `when` in their order: the first that holds at t, by the clock on the site's wall.
+
+    Of a period it is what holds when its window ends, the moment before t.
+    """
+    t -= 1 if rule.period else 0
     wall = datetime.fromtimestamp(t / 1000, ZoneInfo(rule.almanac.zone)).replace(tzinfo=None)
     for block in rule.when:
         span = block.span
@@ -200,7 +222,8 @@ def transitions(rules: Sequence[Rule], arrived: Sequence[Event], lateness: int, 
     for number, rule in enumerate(rules):
         hop = rule.hop_ms
         for key, first in beginnings(rule, events).items():
-            begin = -(-(first + rule.window_ms) // hop) * hop if rule.below else first // hop * hop + hop
+            late = rule.below and not rule.period
+            begin = -(-(first + rule.window_ms) // hop) * hop if late else first // hop * hop + hop
             past = past_in(rule, key, first, events)
             entered: dict[int, int] = {}
             held: dict[int, int] = {}

@@ -79,7 +79,7 @@ def value_at(rule: Rule, key: Key, events: Sequence[Event], t: int) -> float | N
         number = oracle.value_at(replace(under, measure=replace(under.measure, kind=Kind.COUNT)), key, events, t) or 0
         return None if of is None or not to or number < rule.min_events else of * measure.per / to
     if measure.kind is Kind.SHARE_OF_ALL:
-        there = [e for e in events if e["stream"] == rule.stream and t - rule.window_ms <= e["time"] < t]
+        there = [e for e in events if e["stream"] == rule.stream and oracle.opens(rule, t) <= e["time"] < t]
         counting = [e for e in there if oracle.chosen(rule, e)]
         if not counting or len(counting) < rule.min_events:
             return None
@@ -111,7 +111,7 @@ def unmatched_at(rule: Rule, key: Key, events: Sequence[Event], t: int) -> float
         for e in events
         if e["stream"] == rule.stream
         and e.get(field) is not None
-        and t - rule.window_ms <= e["time"] + within < t
+        and oracle.opens(rule, t) <= e["time"] + within < t
         and oracle.match(rule.where, e)
         and key in oracle.keys_of(rule, e)
     ]
@@ -122,4 +122,4 @@ def unmatched_at(rule: Rule, key: Key, events: Sequence[Event], t: int) -> float
         return len(hidden) / len(decided) if decided and len(decided) >= rule.min_events else None
     if kind is Kind.UNMATCHED_COUNT:
         return len(hidden)
-    return len(hidden) + sum(t - rule.window_ms <= n["time"] < t and key in oracle.keys_of(rule, n) for n in near)
+    return len(hidden) + sum(oracle.opens(rule, t) <= n["time"] < t and key in oracle.keys_of(rule, n) for n in near)
