@@ -211,3 +211,43 @@ def test_a_template_that_is_not_as_it_should_be_names_its_file(tmp_path: Path) -
     (tmp_path / "queue.toml").write_text(shipped.replace("effect", "efect"), encoding="utf-8")
     with pytest.raises(ValueError, match=r"queue\.toml: Object .* unknown field `efect`|queue\.toml: .*missing"):
         read_templates(tmp_path)
+
+
+@pytest.mark.parametrize("template", sorted(read_templates()))
+def test_a_short_text_fits_one_sms_whatever_the_place_is_called(template: str) -> None:
+    chosen = read_templates()[template]
+    for region in ("长沙", "湘西土家族苗族自治州" * 8):
+        for kind in Kind:
+            told = write(chosen, kind, record(key=(region, "network")), CHINA)
+            assert len(told["zh"].short) <= 70
+            assert len(told["en"].short) <= 160
+            assert "…" not in told["zh"].short + told["en"].short, "it is not cut in the middle of a word"
+    assert "…" in write(msgspec.structs.replace(chosen, sms_zh_chars=10), Kind.ALL_CLEAR, record(), CHINA)["zh"].short
+
+
+def test_a_notice_from_before_there_were_audiences_reads_as_what_was_meant_then() -> None:
+    site = Site(audiences=Audiences())
+    site.walk(["orange"])
+    site.notices.approve(notice_of(site), by="张经理", at_ms=NOW_MS)
+    site.notices.publish(notice_of(site), by="李值班", at_ms=NOW_MS, everybody=True)
+    (dumped,) = site.notices.dump()
+    new = ("audiences", "next_ms", "late_ms")
+    old = {name: value for name, value in dumped.items() if name not in new}
+    old["steps"] = [{name: each[name] for name in each if name != "audience"} for each in dumped["steps"][:2]] + [
+        {"time_ms": NOW_MS, "kind": "first", "state": "published", "by": "李值班"}
+    ]
+    old["text"] = {
+        lang: {name: text[name] for name in ("headline", "body", "agents")} for lang, text in old["text"].items()
+    }
+    again = Site(audiences=Audiences())
+    again.notices.load([old])
+    (notice,) = again.notices.notices()
+    assert [each.first_ms for each in notice.audiences] == [NOW_MS] * 3
+    assert (notice.waiting, notice.unaware) == ((), ())
+    assert notice.message("vip")["zh"] == notice.text["zh"].headline, "there was no short text"
+
+    draft = {**old, "state": "draft", "published_ms": None, "next_update_ms": None, "steps": old["steps"][:1]}
+    again.notices.load([draft])
+    assert notice_of(again)
+    (notice,) = again.notices.notices()
+    assert notice.unaware == ("vip", "contract", "everybody")

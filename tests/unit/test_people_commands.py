@@ -171,6 +171,22 @@ def test_a_verb_is_sent_as_a_command(worker: Worker) -> None:
     parse_time(until)
 
 
+@pytest.mark.parametrize(
+    ("options", "body"),
+    [
+        pytest.param((), {}, id="one after the other"),
+        pytest.param(("--audience", "vip"), {"audience": "vip"}, id="one"),
+        pytest.param(("--all",), {"all": True}, id="all at once"),
+    ],
+)
+def test_a_notice_is_published_to_whom_it_is_said(
+    worker: Worker, options: tuple[str, ...], body: dict[str, object]
+) -> None:
+    assert run("notices", "publish", "ntc-1", "--by", "liu", *options).exit_code == 0
+    asked = {"what": "notice-publish", "on": "ntc-1", "by": "liu"}
+    assert worker.asked[0] == ("/api/v1/commands", asked | ({"body": body} if body else {}))
+
+
 def test_a_silence_is_tried_added_listed_and_ended(worker: Worker) -> None:
     asked = ("region=长沙", "region=株洲", "stream=network", "--for", "2h")
     assert run("silences", "preview", *asked).stdout == "inc-1  red     surge  3 alerts\n"
