@@ -128,6 +128,7 @@ MISTAKES = {
     "printable characters, as in vip",
     "notices: {audiences: [{tier: vip, tehn: 5m}]}": '1:35: notices.audiences[0].tehn: unknown key "tehn": did you '
     'mean "then"?',
+    "notices: {audience: []}": '1:11: notices.audience: unknown key "audience": did you mean "audiences"?',
     "notices: {audiences: [{tier: vip}, {tier: vip}]}": '1:22: notices.audiences: names "vip" twice: nobody is told a '
     "notice twice",
     "notices: {templates: {queue: [{tier: vip, then: 3h}, {tier: all}]}}": "1:30: notices.templates.queue: the head "
