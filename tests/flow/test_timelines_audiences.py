@@ -21,7 +21,7 @@ from alerts.notifications import Reason
 from alerts.site import Site
 from streams.topics import NOTICES
 from tests.happenings import OUTAGE, Step, alert, asks, between, clock, silence
-from tests.timeline import Ear, Timeline, _of_log
+from tests.timeline import CALLED, Ear, Timeline, _of_log, calling
 
 NOTICED = replace(OUTAGE, notice="outage", notify={})
 TIERS = [each.tier for each in SHIPPED]
@@ -335,6 +335,15 @@ def test_what_is_silenced_is_late_aloud_only_once_it_is_heard_again() -> None:
     assert late(line) == []
     line.pass_to(clock("13:40"))
     assert [each[:5] for each in late(line)] == ["13:30"]
+
+
+def test_those_on_duty_are_told_whom_the_ladder_rang() -> None:
+    line = calling(rules=(replace(CALLED, notice="outage"),), start="09:58")
+    line.at("09:58", alert(CALLED, "orange", region="长沙"))
+    line.at("10:00", asks("ack", "an", lambda line: line.last["长沙"]))
+    line.pass_to(clock("12:59"))
+    line.rang(between("12:50", "12:59"), "an", "notice-late")
+    line.rang_none("bo", between("12:50", "12:59"))
 
 
 MINUTES = st.integers(min_value=0, max_value=90)

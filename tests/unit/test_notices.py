@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -76,8 +77,9 @@ def test_the_deadline_is_three_hours_after_the_fault_began() -> None:
     site.walk(["yellow", "orange"])
     (notice,) = site.notices.notices()
     assert (notice.fault_ms, notice.deadline_ms) == (START_MS, START_MS + 180 * MINUTE_MS)
-    assert site.notices.overdue(notice.deadline_ms) == []
-    assert site.notices.overdue(notice.deadline_ms + 1) == [notice]
+    for now_ms, late in ((notice.deadline_ms, []), (notice.deadline_ms + 1, [(notice, notice.deadline_ms)])):
+        assert site.notices.beat(now_ms, lambda _incident: None) == []
+        assert list(site.notices.late(now_ms)) == late
 
 
 def test_the_whole_life_of_a_notice() -> None:
@@ -92,7 +94,7 @@ def test_the_whole_life_of_a_notice() -> None:
         NOW_MS + MINUTE_MS,
         NOW_MS + 61 * MINUTE_MS,
     )
-    assert site.notices.overdue(NOW_MS + 62 * MINUTE_MS) == [out]  # the promised update is due
+    assert out.dues_ms == (NOW_MS + 61 * MINUTE_MS,)  # nothing but the promised update
 
     site.tell(worse)
     site.notices.approve(name, by="张经理", at_ms=NOW_MS + 2 * MINUTE_MS)
@@ -251,3 +253,9 @@ def test_a_notice_from_before_there_were_audiences_reads_as_what_was_meant_then(
     assert notice_of(again)
     (notice,) = again.notices.notices()
     assert notice.unaware == ("vip", "contract", "everybody")
+
+
+def test_every_state_has_a_word_on_the_page() -> None:
+    words = (Path(__file__).parents[2] / "streams/page/words.js").read_text(encoding="utf-8")
+    named = re.findall(r'^  "?([a-z-]+)"?: \[', words, re.MULTILINE)
+    assert {state.value for state in NoticeState} - set(named) == set()
