@@ -267,7 +267,9 @@ def test_a_desk_that_falls_back_between_two_audiences_writes_the_same_records() 
     line.at("09:59", APPROVED)
     line.at("10:00", PUBLISHED)
     line.save()
+    steps = line.desk.steps
     line.pass_to(clock("10:25"))
+    assert line.desk.steps == steps + 2, "each is a reason to save the state: no record tells of it"
     before = [each for each in line.out if each.topic == NOTICES]
     line.crash(away_s=600)
     line.pass_to(clock("10:40"))
@@ -320,7 +322,7 @@ def test_an_update_that_was_promised_and_is_not_out_is_an_alert_of_its_own() -> 
     line = timeline()
     line.at("09:58", goes("orange"))
     line.at("09:59", APPROVED)
-    line.at("10:00", about("publish", all=True))
+    line.at("10:00", PUBLISHED)  # everybody reads it at 10:20, and the first were promised more by 11:00
     line.pages.clear()
     page = line.want(between("11:00", "11:01"), "notice-late orange outage 长沙")
     assert "promised more by 2026-03-02 19:00 +08:00" in page.facts.note["en"]
