@@ -57,8 +57,10 @@ class Phrases(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Template(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A template as its file says it. A short text has at most `sms_zh_chars` or `sms_en_chars`: what one
-    SMS holds of each script."""
+    """A template as its file says it.
+
+    A short text has at most `sms_zh_chars` or `sms_en_chars`: what one SMS holds of each script.
+    """
 
     update_minutes: Annotated[int, msgspec.Meta(ge=UPDATE_MINUTES_MIN)]
     zh: Phrases

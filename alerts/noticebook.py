@@ -72,10 +72,6 @@ class NoticeBook:
         counts = Counter(each.state for each in (*self._open.values(), *self._closed.values()))
         return {state: counts[state] for state in NoticeState}
 
-    def overdue(self, now_ms: int) -> list[Notice]:
-        """List the notices that some audience has not heard of in time, or whose promised next text is not out."""
-        return [each for each in self.notices() if any(due < now_ms for due in each.dues_ms)]
-
     def follow(self, change: IncidentChange, template: str | None, now_ms: int) -> NoticeChange | None:
         """Draft, redraft or withdraw the notice of an incident, as its newest change asks; None if it asks nothing.
 

@@ -15,6 +15,7 @@ from detectors.places import Path as DataPath
 from detectors.places import Problem, describe, quoted, suggest
 from detectors.vocabulary import STREAMS
 from streams.channelsettings import KINDS, SECRETS
+from streams.noticesettings import NoticeSettings, OneAudience
 from streams.security import Security
 from streams.settings import Breaker, Calendars, Heartbeat, Operator, Settings, SettingsError, Web, WrongPartError
 from streams.yamlfile import YamlFile, path_text, read_yaml
@@ -40,6 +41,7 @@ _PARTS: Mapping[int | str, type[BaseModel]] = {
     "breaker": Breaker,
     "calendars": Calendars,
     "heartbeat": Heartbeat,
+    "notices": NoticeSettings,
     "security": Security,
     "web": Web,
 }
@@ -147,6 +149,8 @@ def _problem(details: ErrorDetails) -> Problem:
     parts: Collection[str] = _PARTS.get(path[0], Settings).model_fields
     if path[:2] == ("web", "operators") and len(path) > 3:
         parts = Operator.model_fields
+    if path[0] == "notices" and len(path) > 3:
+        parts = OneAudience.model_fields
     if path[0] == "channels" and len(path) > 2 and not at_key:  # a channel's type stands in the path
         parts = KINDS[str(path[2])].model_fields
         path = (*path[:2], *path[3:])

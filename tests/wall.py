@@ -165,6 +165,11 @@ def trouble(now: datetime = NOW) -> MemoryView:
                 },
                 "created": rfc3339(now),
                 "due": rfc3339(now + timedelta(hours=3)),
+                "audiences": [
+                    {"audience": tier, "form": "short", "waiting": True, "first": None, "told": None}
+                    for tier in ("vip", "everybody")
+                ],
+                "next_audience": None,
             }
         ],
         levels_=levels,

@@ -149,6 +149,8 @@ def test_a_notice_and_its_steps(golden: Golden, tmp_path: Path) -> None:
     day.command("notice-publish", "刘", notice)
     day.command("notice-approve", "刘", notice)
     day.command("notice-publish", "刘", notice)
+    day.pass_to("10:15")
+    day.command("notice-publish", "刘", notice, all=True)
     golden("explain/notice.txt", explained(day.log, notice, tmp_path))
 
 

@@ -21,7 +21,7 @@ from alerts.notifications import Reason
 from alerts.site import Site
 from streams.topics import NOTICES
 from tests.happenings import OUTAGE, Step, alert, asks, between, clock, silence
-from tests.timeline import Ear, Timeline, _of_log
+from tests.timeline import CALLED, Ear, Timeline, _of_log, calling
 
 NOTICED = replace(OUTAGE, notice="outage", notify={})
 TIERS = [each.tier for each in SHIPPED]
@@ -267,7 +267,9 @@ def test_a_desk_that_falls_back_between_two_audiences_writes_the_same_records() 
     line.at("09:59", APPROVED)
     line.at("10:00", PUBLISHED)
     line.save()
+    steps = line.desk.steps
     line.pass_to(clock("10:25"))
+    assert line.desk.steps == steps + 2, "each is a reason to save the state: no record tells of it"
     before = [each for each in line.out if each.topic == NOTICES]
     line.crash(away_s=600)
     line.pass_to(clock("10:40"))
@@ -320,7 +322,7 @@ def test_an_update_that_was_promised_and_is_not_out_is_an_alert_of_its_own() -> 
     line = timeline()
     line.at("09:58", goes("orange"))
     line.at("09:59", APPROVED)
-    line.at("10:00", about("publish", all=True))
+    line.at("10:00", PUBLISHED)  # everybody reads it at 10:20, and the first were promised more by 11:00
     line.pages.clear()
     page = line.want(between("11:00", "11:01"), "notice-late orange outage 长沙")
     assert "promised more by 2026-03-02 19:00 +08:00" in page.facts.note["en"]
@@ -335,6 +337,15 @@ def test_what_is_silenced_is_late_aloud_only_once_it_is_heard_again() -> None:
     assert late(line) == []
     line.pass_to(clock("13:40"))
     assert [each[:5] for each in late(line)] == ["13:30"]
+
+
+def test_those_on_duty_are_told_whom_the_ladder_rang() -> None:
+    line = calling(rules=(replace(CALLED, notice="outage"),), start="09:58")
+    line.at("09:58", alert(CALLED, "orange", region="长沙"))
+    line.at("10:00", asks("ack", "an", lambda line: line.last["长沙"]))
+    line.pass_to(clock("12:59"))
+    line.rang(between("12:50", "12:59"), "an", "notice-late")
+    line.rang_none("bo", between("12:50", "12:59"))
 
 
 MINUTES = st.integers(min_value=0, max_value=90)

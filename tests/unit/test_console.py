@@ -8,6 +8,7 @@ from io import BytesIO, StringIO, TextIOWrapper
 from zoneinfo import ZoneInfo
 
 import pytest
+from msgspec.structs import replace
 
 from alerts.bulletins import Bulletin, Kind
 from alerts.notices import Notice, NoticeState, Step
@@ -97,6 +98,18 @@ def story(out: StringIO, lang: Language, *, colour: bool = False, quiet: bool = 
     voice.heartbeat(STATUS, now_ms=0)
     voice.heartbeat(STATUS, now_ms=HEARTBEAT_EVERY_MS)
     return out.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("lang", "said"),
+    [("zh", "10:05:10 +08:00 ✉ 客户通知正在分级发布 → vip  inc-1ee1a6"),
+     ("en", "10:05:10 +08:00 ✉ customer notice on its way, audience by audience → vip  inc-1ee1a6")],
+)  # fmt: skip
+def test_a_notice_names_who_is_told(lang: Language, said: str) -> None:
+    out = StringIO()
+    told = Step(T0_MS + 310_000, Kind.FIRST, NoticeState.PUBLISHING, "liu", "v\x1bip")
+    console(out, lang).notice(replace(notice(), state=NoticeState.PUBLISHING, steps=(told,)))
+    assert out.getvalue().splitlines()[0] == said
 
 
 @pytest.mark.parametrize("lang", ["zh", "en"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -76,8 +77,9 @@ def test_the_deadline_is_three_hours_after_the_fault_began() -> None:
     site.walk(["yellow", "orange"])
     (notice,) = site.notices.notices()
     assert (notice.fault_ms, notice.deadline_ms) == (START_MS, START_MS + 180 * MINUTE_MS)
-    assert site.notices.overdue(notice.deadline_ms) == []
-    assert site.notices.overdue(notice.deadline_ms + 1) == [notice]
+    for now_ms, late in ((notice.deadline_ms, []), (notice.deadline_ms + 1, [(notice, notice.deadline_ms)])):
+        assert site.notices.beat(now_ms, lambda _incident: None) == []
+        assert list(site.notices.late(now_ms)) == late
 
 
 def test_the_whole_life_of_a_notice() -> None:
@@ -92,7 +94,7 @@ def test_the_whole_life_of_a_notice() -> None:
         NOW_MS + MINUTE_MS,
         NOW_MS + 61 * MINUTE_MS,
     )
-    assert site.notices.overdue(NOW_MS + 62 * MINUTE_MS) == [out]  # the promised update is due
+    assert out.dues_ms == (NOW_MS + 61 * MINUTE_MS,)  # nothing but the promised update
 
     site.tell(worse)
     site.notices.approve(name, by="张经理", at_ms=NOW_MS + 2 * MINUTE_MS)
@@ -211,3 +213,49 @@ def test_a_template_that_is_not_as_it_should_be_names_its_file(tmp_path: Path) -
     (tmp_path / "queue.toml").write_text(shipped.replace("effect", "efect"), encoding="utf-8")
     with pytest.raises(ValueError, match=r"queue\.toml: Object .* unknown field `efect`|queue\.toml: .*missing"):
         read_templates(tmp_path)
+
+
+@pytest.mark.parametrize("template", sorted(read_templates()))
+def test_a_short_text_fits_one_sms_whatever_the_place_is_called(template: str) -> None:
+    chosen = read_templates()[template]
+    for region in ("长沙", "湘西土家族苗族自治州" * 8):
+        for kind in Kind:
+            told = write(chosen, kind, record(key=(region, "network")), CHINA)
+            assert len(told["zh"].short) <= 70
+            assert len(told["en"].short) <= 160
+            assert "…" not in told["zh"].short + told["en"].short, "it is not cut in the middle of a word"
+    assert "…" in write(msgspec.structs.replace(chosen, sms_zh_chars=10), Kind.ALL_CLEAR, record(), CHINA)["zh"].short
+
+
+def test_a_notice_from_before_there_were_audiences_reads_as_what_was_meant_then() -> None:
+    site = Site(audiences=Audiences())
+    site.walk(["orange"])
+    site.notices.approve(notice_of(site), by="张经理", at_ms=NOW_MS)
+    site.notices.publish(notice_of(site), by="李值班", at_ms=NOW_MS, everybody=True)
+    (dumped,) = site.notices.dump()
+    new = ("audiences", "next_ms", "late_ms")
+    old = {name: value for name, value in dumped.items() if name not in new}
+    old["steps"] = [{name: each[name] for name in each if name != "audience"} for each in dumped["steps"][:2]] + [
+        {"time_ms": NOW_MS, "kind": "first", "state": "published", "by": "李值班"}
+    ]
+    old["text"] = {
+        lang: {name: text[name] for name in ("headline", "body", "agents")} for lang, text in old["text"].items()
+    }
+    again = Site(audiences=Audiences())
+    again.notices.load([old])
+    (notice,) = again.notices.notices()
+    assert [each.first_ms for each in notice.audiences] == [NOW_MS] * 3
+    assert (notice.waiting, notice.unaware) == ((), ())
+    assert notice.message("vip")["zh"] == notice.text["zh"].headline, "there was no short text"
+
+    draft = {**old, "state": "draft", "published_ms": None, "next_update_ms": None, "steps": old["steps"][:1]}
+    again.notices.load([draft])
+    assert notice_of(again)
+    (notice,) = again.notices.notices()
+    assert notice.unaware == ("vip", "contract", "everybody")
+
+
+def test_every_state_has_a_word_on_the_page() -> None:
+    words = (Path(__file__).parents[2] / "streams/page/words.js").read_text(encoding="utf-8")
+    named = re.findall(r'^  "?([a-z-]+)"?: \[', words, re.MULTILINE)
+    assert {state.value for state in NoticeState} - set(named) == set()

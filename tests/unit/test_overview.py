@@ -159,6 +159,8 @@ def test_incidents_and_notices_as_the_page_wants_them() -> None:
     (notice,) = scene.view.notices()
     assert (notice["state"], notice["level"], notice["incident"]) == ("draft", "red", red.incident)
     assert notice["due"] is not None
+    told = [(each["audience"], each["waiting"]) for each in notice["audiences"]]
+    assert (told, notice["next_audience"]) == ([("vip", True), ("contract", True), ("everybody", True)], None)
     assert notice["text"].keys() == notice["title"].keys() == {"en", "zh"}
     desk.feed(chunk(entry(green)), START_MS)
     assert [(row["level"], row["state"]) for row in scene.view.incidents()] == [("red", "resolved")]

@@ -171,6 +171,56 @@ def test_a_verb_is_sent_as_a_command(worker: Worker) -> None:
     parse_time(until)
 
 
+@pytest.mark.parametrize(
+    ("options", "body"),
+    [
+        pytest.param((), {}, id="one after the other"),
+        pytest.param(("--audience", "vip"), {"audience": "vip"}, id="one"),
+        pytest.param(("--all",), {"all": True}, id="all at once"),
+    ],
+)
+def test_a_notice_is_published_to_whom_it_is_said(
+    worker: Worker, options: tuple[str, ...], body: dict[str, object]
+) -> None:
+    assert run("notices", "publish", "ntc-1", "--by", "liu", *options).exit_code == 0
+    asked = {"what": "notice-publish", "on": "ntc-1", "by": "liu"}
+    assert worker.asked[0] == ("/api/v1/commands", asked | ({"body": body} if body else {}))
+
+
+AUDIENCES = [
+    {"audience": "vip", "form": "short", "waiting": False, "first": "09:50", "told": "10:00"},
+    {"audience": "contract", "form": "short", "waiting": True, "first": None, "told": None},
+    {"audience": "everybody", "form": "long", "waiting": True, "first": None, "told": None},
+    {"audience": "press", "form": "long", "waiting": False, "first": None, "told": None},
+]
+
+
+@pytest.mark.parametrize(
+    ("lang", "next_audience", "who"),
+    [
+        ("en", "10:10", "vip told 10:00 → contract next at 10:10 → everybody waits → press hears nothing"),
+        ("en", None, "vip told 10:00 → contract waits → everybody waits → press hears nothing"),
+        ("zh", "10:10", "vip 已告知 10:00 → contract 下一批 10:10 → everybody 待告知 → press 不通知"),
+    ],
+)
+def test_a_notice_is_listed_and_shown_with_who_was_told(
+    monkeypatch: pytest.MonkeyPatch, lang: str, next_audience: str | None, who: str
+) -> None:
+    step = {"time": "10:00", "kind": "first", "state": "publishing", "audience": "vip", "by": "liu"}
+    text = {each: {"headline": "H", "body": "B", "agents": "", "short": "S"} for each in ("zh", "en")}
+    whole = {"notice": "ntc-1", "level": "red", "state": "publishing", "incident": "inc-1", "deadline": "12:00",
+             "text": text, "steps": [step], "audiences": AUDIENCES, "next_audience": next_audience}  # fmt: skip
+    row = {"id": "ntc-1", "level": "red", "state": "publishing", "incident": "inc-1", "due": "12:00",
+           "title": {"zh": "H", "en": "H"}, "audiences": AUDIENCES, "next_audience": next_audience}  # fmt: skip
+    answers = {"/api/v1/notices": {"notices": [row]}, "/api/v1/history/notices/ntc-1": {"notice": whole}}
+    monkeypatch.setattr(asking, "ask", lambda _page, path, *_args, **_more: (200, answers[path]))
+    listed = f"ntc-1  red     publishing  due 12:00  inc-1  {who}  H\n"
+    assert run("notices", "list", "--lang", lang).stdout == listed
+    shown = run("notices", "show", "ntc-1", "--lang", lang).stdout.splitlines()
+    head = "ntc-1  red  publishing  incident inc-1  due 12:00"
+    assert shown == [head, who, "H", "B", "SMS: S", "10:00  first  publishing  vip  liu"]
+
+
 def test_a_silence_is_tried_added_listed_and_ended(worker: Worker) -> None:
     asked = ("region=长沙", "region=株洲", "stream=network", "--for", "2h")
     assert run("silences", "preview", *asked).stdout == "inc-1  red     surge  3 alerts\n"

@@ -123,6 +123,16 @@ MISTAKES = {
     "receivers: {noc: console}": '1:18: receivers.noc: must be a list, not the text "console"',
     "receivers: {noc: [consle]}": '1:19: receivers.noc[0]: unknown channel "consle": did you mean "console"?',
     "{channels: {}, receivers: {noc: [a]}}": '1:34: receivers.noc[0]: unknown channel "a": there are none',
+    "notices: {audiences: []}": "1:22: notices.audiences: names 0 audiences: there is one at least, and 8 at most",
+    "notices: {audiences: [{tier: ' vip'}]}": '1:30: notices.audiences[0].tier: " vip" is no tier: at most 32 '
+    "printable characters, as in vip",
+    "notices: {audiences: [{tier: vip, tehn: 5m}]}": '1:35: notices.audiences[0].tehn: unknown key "tehn": did you '
+    'mean "then"?',
+    "notices: {audience: []}": '1:11: notices.audience: unknown key "audience": did you mean "audiences"?',
+    "notices: {audiences: [{tier: vip}, {tier: vip}]}": '1:22: notices.audiences: names "vip" twice: nobody is told a '
+    "notice twice",
+    "notices: {templates: {queue: [{tier: vip, then: 3h}, {tier: all}]}}": "1:30: notices.templates.queue: the head "
+    "starts add up to 3 h: all must have heard 3 h after the fault",
     "zone: UTC\nzone: UTC": "2:1: zone: duplicate key: it is on line 1 already",
     "zone: [": "1:8: (file): expected the node content, but found '<stream end>' (while parsing a flow node from "
     "line 1)",
