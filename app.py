@@ -5,12 +5,12 @@ Each command lives in a file of its own and is imported when it is asked for, so
 
 from __future__ import annotations
 
-import difflib
 import importlib
 from collections.abc import Mapping
 
 import click
 
+from streams.commands.grouping import NearGroup
 from streams.version import VERSION
 
 # name → (module that holds `command`, what the help says of it)
@@ -37,8 +37,8 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
 }
 
 
-class LazyGroup(click.Group):
-    """A group that imports a command when it is run, and says `did you mean` when it does not know one."""
+class LazyGroup(NearGroup):
+    """A group that imports a command when it is run."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  the shape click asks for
         """Name the commands, in the order a new user meets them."""
@@ -56,16 +56,6 @@ class LazyGroup(click.Group):
         """List the commands without importing them."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the command that was asked for, or the ones that were perhaps meant."""
-        if args and args[0] not in COMMANDS:
-            near = difflib.get_close_matches(args[0], COMMANDS, n=1)
-            hint = f" Did you mean '{near[0]}'?" if near else ""
-            ctx.fail(f"No such command '{args[0]}'.{hint}")
-        return super().resolve_command(ctx, args)
 
 
 def _keep_lines(command: click.Command) -> None:

@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 import click
 
+from streams.commands.grouping import NearGroup
 from streams.commands.incidents import OUTPUT, Ask, paged, send_command
 from streams.commands.options import LANG, spoken
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 OVER = ("all-clear", "withdrawn")
 
 
-@click.group()
+@click.group(cls=NearGroup)
 def command() -> None:
     """List, show, approve, publish and cancel customer notices, over the page of a running worker."""
 
