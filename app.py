@@ -5,13 +5,13 @@ Each command lives in a file of its own and is imported when it is asked for, so
 
 from __future__ import annotations
 
-import difflib
 import importlib
 from collections.abc import Mapping
 
 import click
 from click.shell_completion import CompletionItem
 
+from streams.commands.grouping import NearGroup
 from streams.version import VERSION
 
 # name → (module that holds `command`, what the help says of it)
@@ -40,8 +40,8 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
 }
 
 
-class LazyGroup(click.Group):
-    """A group that imports a command when it is run, and says `did you mean` when it does not know one."""
+class LazyGroup(NearGroup):
+    """A group that imports a command when it is run."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  the shape click asks for
         """Name the commands, in the order a new user meets them."""
@@ -64,16 +64,6 @@ class LazyGroup(click.Group):
         """Complete the name of a command without importing them all."""
         named = [CompletionItem(name, help=text) for name, (_, text) in COMMANDS.items() if name.startswith(incomplete)]
         return named + click.Command.shell_complete(self, ctx, incomplete)
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the command that was asked for, or the ones that were perhaps meant."""
-        if args and args[0] not in COMMANDS:
-            near = difflib.get_close_matches(args[0], COMMANDS, n=1)
-            hint = f" Did you mean '{near[0]}'?" if near else ""
-            ctx.fail(f"No such command '{args[0]}'.{hint}")
-        return super().resolve_command(ctx, args)
 
 
 def _keep_lines(command: click.Command) -> None:

@@ -204,7 +204,7 @@ def notice_id(incident_id: str) -> str:
 
 def standing(notice: Notice | None) -> str:
     """Say in a few words how far a notice is."""
-    return "there is none of that name" if notice is None else f"it is {notice.state.value} ({notice.kind.value})"
+    return "there is no such notice" if notice is None else f"it is {notice.state.value} ({notice.kind.value})"
 
 
 def _knows(audience: Audience) -> bool:

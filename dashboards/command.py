@@ -8,10 +8,12 @@ from pathlib import Path
 
 import click
 
+from streams.commands.grouping import NearGroup
+
 PROBLEMS, WRONG_USAGE, UNREACHABLE = 1, 2, 3
 
 
-@click.group()
+@click.group(cls=NearGroup)
 def command() -> None:
     """Grafana dashboards as code: write the JSON, verify it, push it."""
 

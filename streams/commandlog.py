@@ -72,7 +72,7 @@ def command_of(  # noqa: PLR0913  what a command is made of
         raise Refused(HTTPStatus.FORBIDDEN, why)
     author = by.strip() if operator is None else operator.name
     if not author:
-        raise Refused(HTTPStatus.BAD_REQUEST, 'say in "by" who asks')
+        raise Refused(HTTPStatus.BAD_REQUEST, 'say who asks: --by NAME, or "by" in the body')
     entry = {
         "command": id_ or token_hex(12),
         "time": format_time(now_ms),

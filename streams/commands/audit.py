@@ -9,12 +9,13 @@ from pathlib import Path
 
 import click
 
+from streams.commands.grouping import NearGroup
 from streams.commands.reaching import Brokers, reached
 
 NAME = "tocsin audit verify"
 
 
-@click.group()
+@click.group(cls=NearGroup)
 def command() -> None:
     """The record of who did what: each entry holds the hash of the one before."""
 

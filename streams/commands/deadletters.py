@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from streams.commands.grouping import NearGroup
 from streams.commands.options import Duration
 from streams.commands.reaching import Brokers, reached
 from streams.commands.telling import pages, token_of
@@ -63,7 +64,7 @@ def _filters(command: Callable[..., None]) -> Callable[..., None]:
     return run
 
 
-@click.group()
+@click.group(cls=NearGroup)
 def command() -> None:
     """List, show and send again what could not be used: dead letters, each with its bytes, its place and why."""
 

@@ -36,8 +36,10 @@ def command(
     """
     from streams.api.history_table import STANDING
 
-    if (rule is None) == (len(asked) != 1):
+    if rule is None and len(asked) != 1:
         raise click.UsageError("Name one ID, or say --rule and the key of a series.", context)
+    if rule is not None and (wrong := [part for part in asked if "=" not in part]):
+        raise click.UsageError(f"{wrong[0]!r} is not FIELD=NAME, as in region=长沙: the key of a series.", context)
     if rule is None:
         path = f"{STANDING.path}/{quote(asked[0], safe='')}"
     else:

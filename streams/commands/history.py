@@ -10,6 +10,7 @@ from urllib.parse import quote, urlencode
 
 import click
 
+from streams.commands.grouping import NearGroup
 from streams.commands.incidents import OUTPUT, Ask, from_now, paged
 from streams.commands.options import LANG, Duration, spoken
 
@@ -17,13 +18,13 @@ _LIMIT = 100
 _PAGE_LEN = 500
 
 
-@click.group()
+@click.group(cls=NearGroup)
 def command() -> None:
     """Ask what happened, over the page of any worker."""
 
 
 def _asked(run: Callable[..., None]) -> Callable[..., None]:
-    """Add the options that say what is asked for; the command is given `query` in their place."""
+    """Add the options that say what is asked for; the command is given `query` and `since_ms` in their place."""
 
     @click.option("--from", "from_", metavar="TIME", help="Not before, as in 2026-03-01T00:00:00+08:00.")
     @click.option("--to", metavar="TIME", help="Before.")
@@ -34,9 +35,8 @@ def _asked(run: Callable[..., None]) -> Callable[..., None]:
     def asked(*, from_: str | None, to: str | None, since_ms: int | None, level: str | None, **given: Any) -> None:
         if since_ms is not None and from_ is not None:
             raise click.UsageError("--since and --from exclude each other.")
-        start = from_now(-since_ms) if since_ms is not None else from_
-        query = {"from": start, "to": to, "level": level}
-        run(query={name: value for name, value in query.items() if value is not None}, **given)
+        query = {"from": from_, "to": to, "level": level}
+        run(query={name: value for name, value in query.items() if value is not None}, since_ms=since_ms, **given)
 
     return asked
 
@@ -48,7 +48,18 @@ def _listing(name: str, text: str, line: Callable[[Mapping[str, Any], str], str]
     @paged
     @LANG
     @OUTPUT
-    def run(*, ask: Ask, query: dict[str, str], limit: int, lang: str | None, output: str, **more: str | None) -> None:
+    def run(
+        *,
+        ask: Ask,
+        query: dict[str, str],
+        since_ms: int | None,
+        limit: int,
+        lang: str | None,
+        output: str,
+        **more: str | None,
+    ) -> None:
+        if since_ms is not None:
+            query["from"] = from_now(-since_ms, ask)
         query |= {{"words": "q"}.get(each, each): value for each, value in more.items() if value is not None}
         for row in _rows(ask, name, query, limit):
             click.echo(json.dumps(row, ensure_ascii=False) if output == "json" else line(row, lang or spoken()))

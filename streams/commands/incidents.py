@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 import click
 
+from streams.commands.grouping import NearGroup
 from streams.commands.options import Duration
 from streams.commands.telling import token_of
 
@@ -55,7 +56,7 @@ def paged(command: Callable[..., None]) -> Callable[..., None]:
     return run
 
 
-@click.group()
+@click.group(cls=NearGroup)
 def command() -> None:
     """List, show, acknowledge, promise, comment and end incidents, say what they were, over the page of a worker."""
 
@@ -98,7 +99,7 @@ def _verb(name: str, text: str, *options: Callable[..., Any]) -> None:
     def run(*, incident: str, by: str, comment: str, ask: Any, output: str, **body: Any) -> None:
         given = {key: value for key, value in body.items() if value is not None}
         if "within_ms" in given:
-            given = {"until": from_now(given["within_ms"])}
+            given = {"until": from_now(given["within_ms"], ask)}
         if comment:
             given["text"] = comment
         send_command(ask, {"what": name, "on": incident, "by": by, "body": given}, output)
@@ -125,8 +126,8 @@ _verb(
 )
 
 
-def send_command(ask: Callable[..., tuple[int, dict[str, Any]]], asked: dict[str, Any], output: str) -> None:
-    """Ask the desk for something, say what came of it, and end."""
+def send_command(ask: Ask, asked: dict[str, Any], output: str, *, makes: str = "") -> None:
+    """Ask the desk for something, say what came of it, and end. What it `makes` is named by the command's id."""
     from streams.api.table import COMMAND
 
     context = click.get_current_context()
@@ -141,6 +142,8 @@ def send_command(ask: Callable[..., tuple[int, dict[str, Any]]], asked: dict[str
         if outcome is None:
             time.sleep(_POLL_S)
     said = outcome or "accepted; the desk is at another worker, which has not told yet"
+    if makes and outcome in (None, "done"):
+        said += f": {makes} {told['command']}"
     click.echo(json.dumps({**told, "outcome": outcome}, ensure_ascii=False) if output == "json" else said)
     context.exit(1 if outcome is not None and outcome != "done" else 0)
 
@@ -152,11 +155,13 @@ def _group(context: click.Context) -> str:
     return f"tocsin {group.info_name}"
 
 
-def from_now(span_ms: int) -> str:
-    """Write the time that comes after a span, RFC 3339."""
-    from alerts.records import format_time
+def from_now(span_ms: int, ask: Ask) -> str:
+    """Write the time that comes after a span, RFC 3339, by the clock of the worker: that of the demo is its own."""
+    from alerts.records import format_time, parse_time
+    from streams.api.table import FLOW
 
-    return format_time(time.time_ns() // 1_000_000 + span_ms)
+    now = ask(FLOW.path)[1].get("now")
+    return format_time((time.time_ns() // 1_000_000 if now is None else parse_time(now)) + span_ms)
 
 
 def _line(row: Mapping[str, Any]) -> str:

@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 import click
 
+from streams.commands.grouping import NearGroup
 from streams.commands.incidents import OUTPUT, Ask, paged, send_command
 from streams.commands.options import LANG, spoken
 
@@ -24,7 +25,7 @@ _HOW: Mapping[str, Mapping[str, str]] = {
 OVER = ("all-clear", "withdrawn")
 
 
-@click.group()
+@click.group(cls=NearGroup)
 def command() -> None:
     """List, show, approve, publish and cancel customer notices, over the page of a running worker."""
 

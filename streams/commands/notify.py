@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from streams.commands import undelivered
+from streams.commands.grouping import NearGroup
 from streams.commands.joining import ending
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ _HINTS: Mapping[tuple[str, int], str] = {
 }
 
 
-@click.group()
+@click.group(cls=NearGroup)
 def command() -> None:
     """Try out how people are told; see what was given up, and have it tried again."""
 

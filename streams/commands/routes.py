@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from streams.commands.grouping import NearGroup
+
 if TYPE_CHECKING:
     from alerts.routes import Stop
     from detectors.rules import Rule
+    from streams.settings import Settings
 
 NAME = "tocsin routes test"
 
 
-@click.group()
+@click.group(cls=NearGroup)
 def command() -> None:
     """Ask who would be told."""
 
@@ -60,7 +63,7 @@ def test(
         settings = read_settings(path, {} if rules is None else {"rules": (rules,)})
         feeds = CalendarFeeds(state_folder(settings.state_dir), Reach(settings.calendars.private), lambda: 0)
         crew = read_crew(settings.people, settings.zone, settings.channels, feeds)  # as workers here fetched them last
-        level, receivers = _receivers(given, settings.rules)
+        level, receivers = _receivers(given, settings)
         at_ms = time.time_ns() // 1_000_000 if at is None else parse_time(at)
     except ValueError as error:
         for line in str(error).splitlines():
@@ -75,7 +78,7 @@ def test(
         context.exit(1)
 
 
-def _receivers(given: dict[str, Any], rules: Sequence[Path]) -> tuple[str, tuple[str, ...]]:
+def _receivers(given: dict[str, Any], settings: Settings) -> tuple[str, tuple[str, ...]]:
     """Take `level`, `rule` and `notify` out of what was given; what is left is the key."""
     from detectors.rules import LEVEL_CODE
     from streams.settings import SettingsError
@@ -86,7 +89,7 @@ def _receivers(given: dict[str, Any], rules: Sequence[Path]) -> tuple[str, tuple
     if "notify" in given:
         given.pop("rule", None)
         return level, tuple(name for name in given.pop("notify").split(",") if name)
-    name, known = given.pop("rule", ""), _known(rules)
+    name, known = given.pop("rule", ""), _known(settings)
     if name not in known:
         from detectors.places import quoted, suggest
 
@@ -94,11 +97,13 @@ def _receivers(given: dict[str, Any], rules: Sequence[Path]) -> tuple[str, tuple
     return level, known[name].notify.get(level, ("",))
 
 
-def _known(rules: Sequence[Path]) -> Mapping[str, Rule]:
+def _known(settings: Settings) -> Mapping[str, Rule]:
     from streams.rulefile import load
     from streams.settings import SettingsError
+    from streams.site import site_from
 
-    loaded = load(rules)
+    site = site_from(settings)
+    loaded = load(settings.rules, site.streams, site.almanac)
     if loaded.problems:
         raise SettingsError("\n".join(map(str, loaded.problems)))
     return {rule.id: rule for rule in loaded.rules}

@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 import click
 
+from streams.commands.grouping import NearGroup
 from streams.commands.incidents import OUTPUT, Ask, from_now, paged, send_command
 from streams.commands.options import Duration
 
@@ -17,7 +18,7 @@ _LASTING = click.option("--for", "span_ms", type=Duration(), default="1h", show_
 _RED = click.option("--including-red", is_flag=True, help="Red too; without it red is told all the same.")
 
 
-@click.group()
+@click.group(cls=NearGroup)
 def command() -> None:
     """List, show, try, add and end silences, over the page of a running worker."""
 
@@ -60,7 +61,7 @@ def preview(*, match: Sequence[str], span_ms: int, including_red: bool, ask: Ask
     """
     from streams.api.table import PREVIEW
 
-    told = ask(PREVIEW.path, _body(match, span_ms, including_red, "preview"))[1]
+    told = ask(PREVIEW.path, _body(ask, match, span_ms, including_red, "preview"))[1]
     if "error" in told:
         click.echo(f"tocsin silences: {told['error']}", err=True)
         click.get_current_context().exit(2)
@@ -89,8 +90,12 @@ def add(
     \b
     tocsin silences add region=长沙 stream=network --for 2h --comment 割接 --by 王工
     """
-    body = _body(match, span_ms, including_red, comment)
-    send_command(ask, {"what": "silence-add", "by": by, "body": body}, output)
+    from streams.api.table import PREVIEW
+
+    body = _body(ask, match, span_ms, including_red, comment)
+    if ask(PREVIEW.path, body)[1].get("incidents") == []:
+        click.echo("note: it hides nothing that fires now; if it should, look at the names again", err=True)
+    send_command(ask, {"what": "silence-add", "by": by, "body": body}, output, makes="silence")
 
 
 @command.command()
@@ -103,14 +108,14 @@ def expire(*, silence: str, by: str, ask: Ask, output: str) -> None:
     send_command(ask, {"what": "silence-expire", "on": silence, "by": by}, output)
 
 
-def _body(match: Sequence[str], span_ms: int, including_red: bool, comment: str) -> dict[str, Any]:
+def _body(ask: Ask, match: Sequence[str], span_ms: int, including_red: bool, comment: str) -> dict[str, Any]:
     named: dict[str, list[str]] = {}
     for each in match:
         field, is_said, name = each.partition("=")
         if not is_said or not field or not name:
             raise click.BadParameter(f"{each!r} is not FIELD=NAME, as in region=长沙")
         named.setdefault(field, []).append(name)
-    body: dict[str, Any] = {"match": named, "comment": comment, "ends": from_now(span_ms)}
+    body: dict[str, Any] = {"match": named, "comment": comment, "ends": from_now(span_ms, ask)}
     return {**body, "including_red": True} if including_red else body
 
 

@@ -176,7 +176,7 @@ async def test_the_token_says_who_asks_where_operators_are_named() -> None:
         pytest.param({"matchers": [matcher("level", "red", isEqual=False)]}, 400, "hides everything", id="everything"),
         pytest.param({"matchers": [matcher("stream", "a.*", isRegex=True)]}, 400, "matched once", id="an expression"),
         pytest.param({"comment": " "}, 400, "needs an author and a comment", id="no reason"),
-        pytest.param({"createdBy": ""}, 400, 'say in "by"', id="nobody"),
+        pytest.param({"createdBy": ""}, 400, "say who asks", id="nobody"),
         pytest.param({"createdBy": "x" * 81}, 400, "80 printable", id="a long name"),
         pytest.param({"endsAt": "2026-03-01T09:00:00Z"}, 400, "must end after it starts", id="over"),
         pytest.param({"endsAt": "2026-05-01T09:00:00Z"}, 400, "31 days at most", id="too long"),

@@ -86,7 +86,7 @@ async def test_who_names_the_command_may_send_it_twice(ask: Any, log: Log) -> No
         pytest.param(b"[" * 5_000, 400, "Expected `object`", id="too deep"),
         pytest.param([], 400, "Expected `object`", id="a list"),
         pytest.param({**ACK, "who": "an"}, 400, "unknown field `who`", id="unknown key"),
-        pytest.param({**ACK, "by": " "}, 400, 'say in "by"', id="nobody asks"),
+        pytest.param({**ACK, "by": " "}, 400, "say who asks: --by NAME", id="nobody asks"),
         pytest.param({**ACK, "what": "dance"}, 400, "Invalid enum value 'dance'", id="unknown verb"),
         pytest.param({**ACK, "what": "alert"}, 400, "Invalid enum value 'alert'", id="a made-up alert"),
         pytest.param({**ACK, "on": 5}, 400, "Expected `str`, got `int`", id="wrong type"),

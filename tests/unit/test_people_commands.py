@@ -126,6 +126,7 @@ class Worker:
     def __init__(self) -> None:
         self.asked: list[tuple[str, Any]] = []
         self.outcome: str | None = "done"
+        self.hidden: list[dict[str, Any]] = [{"incident": "inc-1", "level": "red", "rule": "surge", "hidden": 3}]
 
     def ask(self, _page: str, path: str, body: Any = None, *, token: str = "") -> tuple[int, dict[str, Any]]:  # noqa: ARG002
         self.asked.append((path, body))
@@ -133,12 +134,14 @@ class Worker:
             row = {"id": "inc-1", "level": "red", "state": "acknowledged", "owner": "an", "rule": "surge",
                    "key": {"region": "长沙"}, "since": "2026-03-01T00:00:00Z"}  # fmt: skip
             return 200, {"incidents": [row, row | {"id": "inc-2", "state": "resolved"}]}
+        if path == "/api/v1/flow":
+            return 200, {"now": "2026-03-01T10:00:00Z", "zone": "Asia/Shanghai"}
         if path == "/api/v1/silences":
             return 200, {"silences": [SILENCE.as_data()]}
         if path == "/api/v1/silences/s%2F1":
             return 200, SILENCE.as_data()
         if path == "/api/v1/preview/silence":
-            return 200, {"incidents": [{"incident": "inc-1", "level": "red", "rule": "surge", "hidden": 3}]}
+            return 200, {"incidents": self.hidden}
         if body is not None:
             return 202, {"command": "c1", "time": "2026-03-01T00:00:00Z"}
         return 200, {"outcome": self.outcome}
@@ -168,7 +171,7 @@ def test_a_verb_is_sent_as_a_command(worker: Worker) -> None:
     )
     run("incidents", "promise", "inc-1", "--by", "an", "--within", "2h")
     until = next(body for _, body in worker.asked[1:] if body)["body"]["until"]
-    parse_time(until)
+    assert until == "2026-03-01T12:00:00Z", "by the worker's clock: that of the demo is not the wall's"
 
 
 @pytest.mark.parametrize(
@@ -224,11 +227,14 @@ def test_a_notice_is_listed_and_shown_with_who_was_told(
 def test_a_silence_is_tried_added_listed_and_ended(worker: Worker) -> None:
     asked = ("region=长沙", "region=株洲", "stream=network", "--for", "2h")
     assert run("silences", "preview", *asked).stdout == "inc-1  red     surge  3 alerts\n"
-    assert run("silences", "add", *asked, "--comment", "割接", "--by", "王工").exit_code == 0
+    done = run("silences", "add", *asked, "--comment", "割接", "--by", "王工")
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert done.stdout == "accepted; the desk is at another worker, which has not told yet: silence c1\n"
     assert run("silences", "expire", "s1", "--by", "王工").exit_code == 0
     assert run("silences", "show", "s/1").stdout == run("silences", "list").stdout
-    tried, added, ended = (body for _, body in worker.asked if body)
-    assert tried["match"] == {"region": ["长沙", "株洲"], "stream": ["network"]}
+    tried, looked, added, ended = (body for _, body in worker.asked if body)
+    assert tried["match"] == looked["match"] == {"region": ["长沙", "株洲"], "stream": ["network"]}
+    assert added["body"]["ends"] == "2026-03-01T12:00:00Z", "two hours from what the worker's clock says"
     assert (added["what"], added["by"], added["body"]["comment"]) == ("silence-add", "王工", "割接")
     read_silence("s1", "王工", added["body"], 0)  # the desk can read it
     assert ended == {"what": "silence-expire", "on": "s1", "by": "王工"}
@@ -240,6 +246,45 @@ def test_a_silence_names_fields(worker: Worker) -> None:
     done = run("silences", "add", "长沙", "--comment", "x", "--by", "王工")
     assert (done.exit_code, worker.asked) == (2, [])
     assert "is not FIELD=NAME" in done.stderr
+
+
+def test_a_silence_that_hides_nothing_says_so_and_holds(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("streams.commands.incidents._WAIT_S", 1.0)
+    worker.hidden = []
+    done = run("silences", "add", "outlt=o1", "--comment", "x", "--by", "王工")
+    assert (done.exit_code, done.stdout) == (0, "done: silence c1\n")
+    assert done.stderr == "note: it hides nothing that fires now; if it should, look at the names again\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["notices", "publsh"], "No such command 'publsh'. Did you mean 'publish'?"),
+        (["dashboards", "paint"], "No such command 'paint'. There are build, check, push."),
+    ],
+)
+def test_a_command_that_is_not_there_names_those_that_are(words: list[str], said: str) -> None:
+    done = run(*words)
+    assert (done.exit_code, said in done.stderr) == (2, True), done.stderr
+
+
+def test_explain_takes_a_key_of_one_part_and_no_other_words(worker: Worker) -> None:
+    assert run("explain", "--rule", "lockers-broken", "outlet=o1").exit_code == 2, "the fake worker knows no statements"
+    assert worker.asked == [("/api/v1/explain?rule=lockers-broken&key=outlet%3Do1", None)]
+    done = run("explain", "--rule", "lockers-broken", "o1")
+    assert (done.exit_code, len(worker.asked)) == (2, 1)
+    assert "'o1' is not FIELD=NAME" in done.stderr
+
+
+def test_routes_know_the_streams_of_the_site(tmp_path: Path) -> None:
+    rules, settings = tmp_path / "lockers.yaml", tmp_path / "site.yaml"
+    settings.write_text("custom_streams: {lockers: {fields: {outlet: string}}}\n", encoding="utf-8")
+    rules.write_text(
+        "rules:\n  - {id: lockers, title: {en: L, zh: 柜}, stream: lockers, measure: count, levels: {red: 1}}\n",
+        encoding="utf-8",
+    )
+    done = run("routes", "test", "level=red", "rule=lockers", "--rules", str(rules), "--settings", str(settings))
+    assert (done.exit_code, done.stdout.count("by console")) == (0, 1), done.stderr
 
 
 def test_a_refusal_is_told_and_ends_in_1(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
