@@ -100,7 +100,7 @@ class NoticeBook:
         """Approve the draft as it stands. Raise NoticeError if there is none."""
         notice = self.get(notice_id)
         if notice is None or notice.state is not NoticeState.DRAFT:
-            raise NoticeError(f"cannot approve notice {notice_id}: {standing(notice)}, not draft")
+            raise NoticeError(f"cannot approve notice {notice_id}: {standing(notice, NoticeState.DRAFT)}")
         return self._keep(step(notice, NoticeState.APPROVED, at_ms, by=by))
 
     def publish(
@@ -112,7 +112,7 @@ class NoticeBook:
         """
         notice = self.get(notice_id)
         if notice is None or notice.state not in (NoticeState.APPROVED, NoticeState.PUBLISHING):
-            raise NoticeError(f"cannot publish notice {notice_id}: {standing(notice)}, not approved")
+            raise NoticeError(f"cannot publish notice {notice_id}: {standing(notice, NoticeState.APPROVED)}")
         update_ms = self._update_ms(notice)
         return self._keep_all(
             publish(notice, by=by, at_ms=at_ms, update_ms=update_ms, audience=audience, everybody=everybody)

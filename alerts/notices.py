@@ -202,9 +202,11 @@ def notice_id(incident_id: str) -> str:
     return "ntc-" + incident_id.removeprefix("inc-")
 
 
-def standing(notice: Notice | None) -> str:
-    """Say in a few words how far a notice is."""
-    return "there is no such notice" if notice is None else f"it is {notice.state.value} ({notice.kind.value})"
+def standing(notice: Notice | None, wanted: NoticeState | None = None) -> str:
+    """Say in a few words how far a notice is, and how far it should be."""
+    if notice is None:
+        return "there is no such notice"
+    return f"it is {notice.state.value} ({notice.kind.value})" + (f", not {wanted.value}" if wanted else "")
 
 
 def _knows(audience: Audience) -> bool:
