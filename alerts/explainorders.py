@@ -10,11 +10,11 @@ from alerts.audit import AuditRecord
 from alerts.explainwords import Statement
 from alerts.reasons import ends_of, level_text
 from alerts.records import parse_time
-from alerts.statements import NOTHING, Text, state
+from alerts.statements import COLON, NOTHING, Text, joined, state
 from alerts.texts import LANGUAGES, clean, moment
 
 _INCLUDING_RED: Text = {"en": ", red too", "zh": "，包括红色"}
-NOTICE_STATES: Mapping[str, Text] = {
+_STATES: Mapping[str, Text] = {
     "draft": {"en": "a draft", "zh": "草稿"},
     "approved": {"en": "approved", "zh": "已批准"},
     "publishing": {"en": "on its way", "zh": "正在分级发布"},
@@ -24,7 +24,7 @@ NOTICE_STATES: Mapping[str, Text] = {
     "all-clear": {"en": "ended by an all-clear", "zh": "已发布解除公告"},
     "withdrawn": {"en": "withdrawn", "zh": "已撤回"},
 }
-NOTICE_KINDS: Mapping[str, Text] = {
+_KINDS: Mapping[str, Text] = {
     "first": {"en": "The first text", "zh": "首次公告"},
     "update": {"en": "The update", "zh": "更新公告"},
     "all-clear": {"en": "The all-clear", "zh": "解除公告"},
@@ -59,7 +59,7 @@ def notice_statements(
         "notice",
         id=clean(str(newest["notice"])),
         incident=clean(str(newest["incident"])),
-        state=NOTICE_STATES.get(newest["state"], dict.fromkeys(LANGUAGES, str(newest["state"]))),
+        state=_STATES.get(newest["state"], dict.fromkeys(LANGUAGES, str(newest["state"]))),
         level=level_text(str(newest["level"])),
         due=moment(parse_time(newest["deadline"]), zone),
     )
@@ -67,8 +67,8 @@ def notice_statements(
         Statement(
             state(
                 "step",
-                kind=NOTICE_KINDS.get(step["kind"], dict.fromkeys(LANGUAGES, str(step["kind"]))),
-                state=NOTICE_STATES.get(step["state"], dict.fromkeys(LANGUAGES, str(step["state"]))),
+                kind=_KINDS.get(step["kind"], dict.fromkeys(LANGUAGES, str(step["kind"]))),
+                state=_STATES.get(step["state"], dict.fromkeys(LANGUAGES, str(step["state"]))),
                 to=state("told_to", who=clean(step["audience"])) if step.get("audience") else NOTHING,
                 by=state("by", by=clean(step["by"])) if step["by"] else NOTHING,
             ),
@@ -91,3 +91,9 @@ def _asked(orders: Iterable[AuditRecord]) -> list[Statement]:
 
 def _values(value: object) -> str:
     return "|".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def step_text(kind: str, what: str) -> Text:
+    """Say which text of a notice became what."""
+    texts = (_KINDS.get(kind, dict.fromkeys(LANGUAGES, kind)), _STATES.get(what, dict.fromkeys(LANGUAGES, what)))
+    return joined(texts, COLON)

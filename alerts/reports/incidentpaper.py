@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from alerts.explainorders import NOTICE_KINDS, NOTICE_STATES
+from alerts.explainorders import step_text
 from alerts.explainwords import OUTCOMES, STATES, reason_text
 from alerts.reports.pages import Paper, Section
 from alerts.reports.periodpaper import cause_of, lasted
@@ -90,9 +90,9 @@ def _notices(told: Told, words: Words) -> Section:
     rows = tuple(
         (
             clean(notice["notice"]),
-            f"{_word(NOTICE_KINDS, step['kind'], words)}: {_word(NOTICE_STATES, step['state'], words)}",
+            clean(step_text(step["kind"], step["state"])[words.language]),
             words.moment(step["time"]),
-            clean(step["by"]),
+            " · ".join(clean(one) for one in (step.get("audience"), step["by"]) if one),
         )
         for notice in told["notices"]
         for step in notice["steps"]

@@ -168,13 +168,23 @@ def _notices(facts: Facts) -> NoticeTally:
     counts: Counter[str] = Counter()
     for notice in facts.notices:
         deadline_ms = parse_time(notice["deadline"])
-        if notice["published"] is not None:
-            counts["in_time" if parse_time(notice["published"]) <= deadline_ms else "late"] += 1
+        heard_ms = _heard_ms(notice)
+        if heard_ms is not None:
+            counts["in_time" if heard_ms <= deadline_ms else "late"] += 1
         elif notice["state"] == NoticeState.WITHDRAWN:
             counts["withdrawn"] += 1
         else:
             counts["missed" if deadline_ms < facts.now_ms else "waiting"] += 1
     return NoticeTally(drafted=len(facts.notices), **counts)
+
+
+def _heard_ms(notice: Mapping[str, Any]) -> int | None:
+    """Say when the last of its audiences first heard of a notice; None if one of them is still to hear."""
+    audiences = notice.get("audiences", ())
+    if notice["published"] is None or any(each["waiting"] and each["first"] is None for each in audiences):
+        return None
+    firsts = [each["first"] for each in audiences if each["first"] is not None]
+    return max(map(parse_time, [notice["published"], *firsts]))
 
 
 def _by_channel(counts: Mapping[tuple[str, str], int]) -> Counter[str]:

@@ -71,6 +71,7 @@ const WORDS = {
   commented: ["备注", "comment"],
   escalated: ["已上报", "escalated to"],
   accepted: ["客户认可", "accepted"],
+  found: ["认定原因", "what it was"],
   muted: ["已静默", "quiet"],
   heard: ["恢复通知", "heard again"],
   incidents_none: ["事件会出现在这里：最严重的在最上面。", "Incidents appear here, the worst on top."],

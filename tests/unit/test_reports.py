@@ -150,6 +150,26 @@ def test_notices_against_their_deadline(state: str, published: str | None, now: 
     assert {name for name in ("in_time", "late", "missed", "waiting", "withdrawn") if getattr(found, name)} == {counted}
 
 
+@pytest.mark.parametrize(
+    ("others", "is_waiting", "counted"),
+    [
+        pytest.param("2026-03-02T12:30:00Z", False, "in_time", id="all audiences heard in time"),
+        pytest.param("2026-03-02T13:30:00Z", False, "late", id="the last heard late"),
+        pytest.param(None, True, "missed", id="one is still to hear"),
+        pytest.param(None, False, "in_time", id="one is to hear nothing"),
+    ],
+)
+def test_a_notice_is_in_time_when_all_its_audiences_are(others: str | None, is_waiting: bool, counted: str) -> None:
+    audiences = [
+        {"first": "2026-03-02T12:00:00Z", "waiting": False},
+        {"first": others, "waiting": is_waiting},
+    ]
+    first = {"incident": "i", "deadline": "2026-03-02T13:00:00Z", "published": "2026-03-02T12:00:00Z"}
+    notice = {**first, "state": "publishing", "audiences": audiences}
+    found = tally(Facts(0, 1 << 50, parse_time("2026-03-03T00:00:00Z"), notices=(notice,))).notices
+    assert getattr(found, counted) == 1
+
+
 # Periods.
 
 
