@@ -112,6 +112,15 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
         return () if is_over else tuple(each.tier for each in self.audiences if not _knows(each))
 
     @property
+    def reached_ms(self) -> int | None:
+        """When the last of those who are to hear of the trouble did; None while somebody has not."""
+        return (
+            None
+            if self.unaware
+            else max((each.first_ms for each in self.audiences if each.first_ms is not None), default=None)
+        )
+
+    @property
     def dues_ms(self) -> tuple[int, ...]:
         """By when something is to be told: to the last audience, and what was promised."""
         if self.is_closed:
@@ -154,6 +163,7 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
             "fault": format_time(self.fault_ms),
             "deadline": format_time(self.deadline_ms),
             "published": _time(self.published_ms),
+            "reached": _time(self.reached_ms),
             "next_update": _time(self.next_update_ms),
             "next_audience": _time(self.next_ms),
             "audiences": [self._told(each) for each in self.audiences],

@@ -278,6 +278,22 @@ def test_a_desk_that_falls_back_between_two_audiences_writes_the_same_records() 
     assert [json.loads(each.value)["time"][11:19] for each in after] == ["10:10:00", "10:20:00"]
 
 
+@pytest.mark.parametrize(
+    ("happens", "reached"),
+    [
+        pytest.param((("10:00", PUBLISHED),), [None, None, None, None, "10:20"], id="the last was told"),
+        pytest.param((("10:00", PUBLISHED), ("10:05", about("cancel"))), [None, None, None, "10:00"], id="cancelled"),
+        pytest.param((("10:00", goes("green")),), [None, None, None], id="nobody heard of it"),
+    ],
+)
+def test_a_record_says_when_the_last_heard_of_it(happens: tuple[tuple[str, Step], ...], reached: list[str]) -> None:
+    line = timeline()
+    for time, step in steps(*happens):
+        line.at(time, step)
+    line.pass_to(clock("10:40"))
+    assert [each["reached"] and each["reached"][11:16] for each in records(line)] == reached
+
+
 def late(line: Timeline) -> list[str]:
     return [str(each)[:8] for each in line.told if each.notification.reason is Reason.NOTICE_LATE]
 
