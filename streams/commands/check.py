@@ -50,9 +50,10 @@ def command(
     tocsin check --effective rules/telecom/network.yaml
     """
     from streams.rulefile import load
+    from streams.testcases import with_cases
 
     site = site_or_stop(context, "tocsin check", settings_path, topology)
-    found = load(rules, site.streams, site.almanac)
+    found = with_cases(load(rules, site.streams, site.almanac), site)
     if effective and not found.problems:
         click.echo(_effective(found, site, output), nl=False)
     elif output == "json":
