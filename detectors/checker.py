@@ -11,7 +11,7 @@ from typing import Any, TypeGuard
 from detectors.calendars import Calendar
 from detectors.compound import Scope, check_series, driven_by
 from detectors.conditions import read_except, read_where
-from detectors.grading import read_clear, read_direction, read_levels, read_min_events, read_times
+from detectors.grading import check_reachable, read_clear, read_direction, read_levels, read_min_events, read_times
 from detectors.hours import HERE, Almanac
 from detectors.keying import check_apart, read_at, read_by, read_contributors, spoken_of
 from detectors.measures import check_share, read_measure
@@ -21,7 +21,7 @@ from detectors.places import Place, Problem, describe, quoted
 from detectors.rules import Rule
 from detectors.targets import read_targets, words_of
 from detectors.vocabulary import STREAMS, YOURS, Stream
-from detectors.wording import ROLES, SPOKEN, read_notify, read_texts
+from detectors.wording import ELSEWHERE, ROLES, SPOKEN, read_notify, read_texts
 
 VERSION = 1
 FILE_KEYS = ("version", "rules")
@@ -90,7 +90,7 @@ def _read_rule(
 ) -> Rule | None:
     """Read one rule to its end, whatever is wrong on the way; give it only if nothing is."""
     before = len(place.problems)
-    parts = place.keys(RULE_KEYS, required=REQUIRED, wanted="a rule, as a mapping")
+    parts = place.keys(RULE_KEYS, required=REQUIRED, wanted="a rule, as a mapping", elsewhere=ELSEWHERE)
     if parts is None:
         return None
     name = parts["stream"].choice(streams, "stream", YOURS) if "stream" in parts else None
@@ -128,6 +128,8 @@ def _read_rule(
         },
     )
     check_apart(parts, settings.get("at", ()))
+    if settings.get("measure") is not None:
+        check_reachable(parts, settings["measure"])
     levels = [level for level, _ in settings.get("levels", ())]
     settings["excepted"] = settings.pop("except", ())
     settings |= _read_each(
