@@ -32,6 +32,11 @@ RULE_KEYS = (
     *("summary", "action", "notify", "notice", "role"),
 )
 
+OF_SETTINGS: Mapping[str, str] = dict.fromkeys(
+    ("broker", "channels", "custom_streams", "holidays", "lateness", "people", "receivers", "topology", "web", "zone"),
+    "it belongs to the settings (--settings): keep that file out of the folder of rules",
+)
+
 Reader = Callable[[Place], object]
 
 NO_CALENDARS: Mapping[str, Calendar] = MappingProxyType({})
@@ -61,7 +66,8 @@ def check_rules(
     ['unknown key "rulez": did you mean "rules"?', '"rules" is missing']
     """
     root = Place(document, (), [])
-    entries = root.keys(FILE_KEYS, required=["rules"], wanted='a mapping with "version" and "rules"') or {}
+    wanted = 'a mapping with "version" and "rules"'
+    entries = root.keys(FILE_KEYS, required=["rules"], wanted=wanted, elsewhere=OF_SETTINGS) or {}
     if "version" in entries:
         _check_version(entries["version"])
     good: dict[int, Rule] = {}
