@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from alerts.chronicle import Change, DeliveryEnd, Held, Page
 from alerts.explainwords import OUTCOMES, Statement, reason_text, same, to_text
+from alerts.incidents import What
 from alerts.outbox.item import DEAD
 from alerts.reasons import Reasons, level_text
 from alerts.records import parse_time
@@ -68,7 +69,7 @@ def unpaged(own: Sequence[Change], story: Story, reasons: Reasons) -> list[State
     muted = dict.fromkeys(reason for each in changes for reason in each.muted)
     if not muted:  # not the alert is quiet, but its incident
         muted = dict.fromkeys(reason for each in changes for reason in each.state.get("muted", ()))
-    if muted:
+    if muted and not _was_heard(changes, own, story):
         return [Statement(state("no_page_muted", what=reasons.told(muted)))]
     if any(True for _ in story.of(Held)):
         return [Statement(state("no_page_held"))]
@@ -78,6 +79,14 @@ def unpaged(own: Sequence[Change], story: Story, reasons: Reasons) -> list[State
     if changes and changes[-1].state.get("told_level", "green") != "green" and not changes[-1].state.get("told"):
         return [Statement(state("no_page_nobody"))]
     return [Statement(state("no_page"))]
+
+
+def _was_heard(changes: Sequence[Change], own: Sequence[Change], story: Story) -> bool:
+    """Whether their incident could be told again after it was quiet, while they went on: then quiet is not why."""
+    first_ms = min(parse_time(each.time) for each in changes if each.muted or each.state.get("muted"))
+    ends = [parse_time(own[-1].time)] if own[-1].record is not None and own[-1].record.level == "green" else []
+    heard = (parse_time(each.time) for each in story.of(Change) if each.what == What.HEARD)
+    return any(first_ms <= at_ms and all(at_ms < end_ms for end_ms in ends) for at_ms in heard)
 
 
 def _told_before(changes: Sequence[Change], story: Story) -> str:

@@ -13,6 +13,7 @@ from detectors.compound import Scope, check_apart_from_all, check_series, driven
 from detectors.conditions import read_except, read_where
 from detectors.grading import (
     check_period,
+    check_reachable,
     read_clear,
     read_direction,
     read_levels,
@@ -29,7 +30,7 @@ from detectors.places import Place, Problem, describe, quoted
 from detectors.rules import Rule
 from detectors.targets import read_targets, words_of
 from detectors.vocabulary import STREAMS, YOURS, Stream
-from detectors.wording import ROLES, SPOKEN, read_notify, read_texts
+from detectors.wording import ELSEWHERE, ROLES, SPOKEN, read_notify, read_texts
 
 VERSION = 1
 FILE_KEYS = ("version", "rules")
@@ -38,6 +39,11 @@ RULE_KEYS = (
     *("id", "title", "stream", "where", "except", "measure", "by", "at", "contributors", "window", "hop", "levels"),
     *("direction", "for", "clear", "clear_for", "unknown_after", "min_events", "targets", "when", "quiet"),
     *("summary", "action", "notify", "notice", "role"),
+)
+
+OF_SETTINGS: Mapping[str, str] = dict.fromkeys(
+    ("broker", "channels", "custom_streams", "holidays", "lateness", "people", "receivers", "topology", "web", "zone"),
+    "it belongs to the settings (--settings): keep that file out of the folder of rules",
 )
 
 Reader = Callable[[Place], object]
@@ -69,7 +75,8 @@ def check_rules(
     ['unknown key "rulez": did you mean "rules"?', '"rules" is missing']
     """
     root = Place(document, (), [])
-    entries = root.keys(FILE_KEYS, required=["rules"], wanted='a mapping with "version" and "rules"') or {}
+    wanted = 'a mapping with "version" and "rules"'
+    entries = root.keys(FILE_KEYS, required=["rules"], wanted=wanted, elsewhere=OF_SETTINGS) or {}
     if "version" in entries:
         _check_version(entries["version"])
     good: dict[int, Rule] = {}
@@ -98,7 +105,7 @@ def _read_rule(
 ) -> Rule | None:
     """Read one rule to its end, whatever is wrong on the way; give it only if nothing is."""
     before = len(place.problems)
-    parts = place.keys(RULE_KEYS, required=REQUIRED, wanted="a rule, as a mapping")
+    parts = place.keys(RULE_KEYS, required=REQUIRED, wanted="a rule, as a mapping", elsewhere=ELSEWHERE)
     if parts is None:
         return None
     name = parts["stream"].choice(streams, "stream", YOURS) if "stream" in parts else None
@@ -139,6 +146,8 @@ def _read_rule(
         },
     )
     check_apart(parts, settings.get("at", ()))
+    if settings.get("measure") is not None:
+        check_reachable(parts, settings["measure"])
     levels = [level for level, _ in settings.get("levels", ())]
     settings["excepted"] = settings.pop("except", ())
     settings |= _read_each(

@@ -19,14 +19,14 @@ _COMPARED = (FieldType.NUMBER, FieldType.TIME)
 _TIME = '"{}" is a time: it is compared with another time field alone, as in {{gt: {{field: …}}}}'
 
 
-def read_field(place: Place, stream: Stream, *, at_key: bool = False) -> Field | None:
-    """Find the field that this place names: as its value, or as its key."""
+def read_field(place: Place, stream: Stream, *, at_key: bool = False, others: str = "") -> Field | None:
+    """Find the field that this place names: as its value, or as its key. `others` says where more come from."""
     name = str(place.path[-1]) if at_key else place.text("the name of a field", any_text=False)
     if name is None:
         return None
     field = stream.fields.get(name)
     if field is None:
-        hint = suggest(name, stream.fields)
+        hint = suggest(name, stream.fields, others)
         place.refuse(f"stream {stream.name} has no field {quoted(name)}: {hint}", at_key=at_key)
     return field
 

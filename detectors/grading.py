@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import fields
 from itertools import pairwise
 
 from detectors.durations import format_duration, parse_duration
 from detectors.periods import HOP_MS_MAX, PERIODS
-from detectors.places import Place, describe, number_text, quoted
+from detectors.places import Place, describe, number_text, of_hundred, quoted
 from detectors.rules import Kind, Measure, Rule
 from detectors.targets import read_threshold
 from detectors.wording import LEVELS
 
 TAKE_MIN_EVENTS = (
     *(Kind.MEAN, Kind.MAX, Kind.SHARE, Kind.QUANTILE, Kind.RATIO, Kind.SHARE_OF_ALL, Kind.UNMATCHED_SHARE),
+)
+PARTS_OF_ALL = (
+    *(Kind.SHARE, Kind.SHARE_OF_ALL, Kind.NOW_SHARE, Kind.UNMATCHED_SHARE, Kind.DROP, Kind.SERVICE_LEVEL_AHEAD),
 )
 HOPS_MAX = 1_000_000
 """Panes a window may have: more is a slip of the hand that would eat the memory."""
@@ -125,6 +129,22 @@ def read_levels(place: Place, *, below: bool, limit: float | None = None) -> tup
     return levels
 
 
+def check_reachable(parts: Mapping[str, Place], measure: Measure) -> None:
+    """Refuse thresholds over 1 of what is a part of all: 80 % is 0.8."""
+    if measure.kind not in PARTS_OF_ALL or "levels" not in parts:
+        return
+    blocks = parts["when"].value if "when" in parts else None
+    places = [parts["levels"]]
+    for index, block in enumerate(blocks if isinstance(blocks, list) else []):
+        if isinstance(block, dict) and "levels" in block:
+            places.append(parts["when"].within(index, block).within("levels", block["levels"]))
+    for place in places:
+        for level, said in place.value.items() if isinstance(place.value, dict) else ():
+            if isinstance(said, (int, float)) and not isinstance(said, bool) and 1 < said < math.inf:
+                hint = f": write {number_text(said / 100)}" if 2 <= said <= 100 else ""
+                place.within(level, said).refuse(f'"{measure.kind.value}" is never over 1{hint}')
+
+
 def read_direction(place: Place) -> bool:
     """Read `above` or `below`: whether it is below."""
     return place.choice(("above", "below"), "direction") == "below"
@@ -134,7 +154,7 @@ def read_clear(place: Place) -> float | None:
     """Read the part of a threshold under which its level is left."""
     clear = place.number("a number over 0, up to 1")
     if clear is not None and not 0 < clear <= 1:
-        place.refuse(f"must be a number over 0, up to 1, not {describe(clear)}")
+        place.refuse(f"must be a number over 0, up to 1, not {describe(clear)}{of_hundred(clear)}")
     return clear
 
 

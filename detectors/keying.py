@@ -11,6 +11,8 @@ from detectors.rules import Kind, Measure
 from detectors.vocabulary import FieldType, Stream
 
 CONTRIBUTORS_MAX = 3
+PLACES = "; levels of places come with a table of places (--topology)"
+"""What is said to somebody who names a level where no table of places is read."""
 PERSONS = ("customer",)
 """Fields that name people: they are counted where a rule needs it, and never named beside a value."""
 
@@ -24,11 +26,11 @@ def spoken_of(settings: Mapping[str, Any]) -> list[str]:
     return [*settings.get("by", ()), *names]
 
 
-def read_by(place: Place, stream: Stream) -> tuple[str, ...]:
-    """Read a list of fields, each once."""
+def read_by(place: Place, stream: Stream, others: str = PLACES) -> tuple[str, ...]:
+    """Read a list of fields, each once; `others` says where more come from."""
     names: list[str] = []
     for item in place.items("a list of fields, as in [region]") or []:
-        if read_field(item, stream) is None:
+        if read_field(item, stream, others=others) is None:
             continue
         name = str(item.value)
         if name in names:

@@ -10,7 +10,7 @@ from detectors.compound import LOOKING_BACK, Scope, read_growth, read_ratio, rea
 from detectors.conditions import read_field, read_where
 from detectors.measures_ahead import KEYS as AHEAD
 from detectors.measures_ahead import read_ahead
-from detectors.places import Place, describe, quoted, suggest
+from detectors.places import Place, describe, of_hundred, quoted, suggest
 from detectors.rules import Condition, Kind, Measure
 from detectors.vocabulary import FieldType, Stream
 
@@ -97,8 +97,9 @@ def _name_of(place: Place, entries: Mapping[str, Place]) -> str | None:
     if not named:
         if not entries:
             place.refuse(f"names no measure: there are {', '.join(MEASURES)}")
-        for key, operand in entries.items():
-            operand.refuse(f"unknown measure {quoted(key)}: {suggest(key, MEASURES)}", at_key=True)
+        beside = {key for keys in _BESIDE.values() for key in keys}
+        for key in [key for key in entries if key not in beside] or entries:  # `q` is right, once `quantle` is
+            entries[key].refuse(f"unknown measure {quoted(key)}: {suggest(key, MEASURES)}", at_key=True)
         return None
     name = named[0]
     for other in named[1:]:
@@ -142,7 +143,7 @@ def _read_quantile(place: Place, part: Place | None, stream: Stream) -> Measure 
         return None
     q = part.number("a number over 0, up to 1")
     if q is not None and not 0 < q <= 1:
-        part.refuse(f"must be a number over 0, up to 1, not {describe(q)}")
+        part.refuse(f"must be a number over 0, up to 1, not {describe(q)}{of_hundred(q)}")
     return None if measure is None or q is None else replace(measure, q=q)
 
 

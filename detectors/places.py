@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 Path = tuple[str | int, ...]
 SHOWN_LEN_MAX = 40
@@ -66,6 +67,15 @@ def number_text(value: float) -> str:
     return f"{value:.0f}" if math.isfinite(value) and value == int(value) and abs(value) < _WHOLE_MAX else repr(value)
 
 
+def of_hundred(number: float) -> str:
+    """Say how to write what was probably meant as so much of a hundred.
+
+    >>> of_hundred(95), of_hundred(1.1), of_hundred(0)
+    (': of 95 % write 0.95', '', '')
+    """
+    return f": of {number_text(number)} % write {number_text(number / 100)}" if 2 <= number <= 100 else ""
+
+
 _MEANT = {"gte": "ge", "lte": "le", ">=": "ge", ">": "gt", "<=": "le", "<": "lt"}
 """What other languages call ours: by spelling alone `gte` is nearer to `gt`, which means something else."""
 
@@ -110,13 +120,18 @@ class Place:
         required: Iterable[str] = (),
         wanted: str = "a mapping",
         what: str = "key",
+        elsewhere: Mapping[str, str] = MappingProxyType({}),
     ) -> dict[str, Place] | None:
-        """Read a mapping of known keys: the unknown are refused and left out, the missing are named."""
+        """Read a mapping of known keys: the unknown are refused and left out, the missing are named.
+
+        `elsewhere` says what to write for keys that mean something in other tools, and nothing here.
+        """
         entries = self.entries(wanted)
         if entries is None:
             return None
         for key in [key for key in entries if key not in known]:
-            entries.pop(key).refuse(f"unknown {what} {quoted(key)}: {suggest(key, known)}", at_key=True)
+            hint = elsewhere.get(key) or suggest(key, known)
+            entries.pop(key).refuse(f"unknown {what} {quoted(key)}: {hint}", at_key=True)
         for key in required:
             if key not in entries:
                 self.refuse(f'"{key}" is missing')

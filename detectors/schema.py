@@ -121,7 +121,7 @@ def schema_of_tests(streams: Mapping[str, Stream] = STREAMS) -> Schema:
     )
     test["anyOf"] = [{"required": ["expect"]}, {"required": ["expect_none"]}]
     day = {"type": "string", "pattern": r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"}
-    tests = {"type": "array", "items": test}
+    tests = {"type": "array", "items": test, "minItems": 1}
     parts = {"rules": {"type": "array", "items": _TEXT}, "zone": _TEXT, "holidays": {"type": "array", "items": day}}
     return {
         "$schema": DRAFT,

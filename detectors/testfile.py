@@ -43,7 +43,10 @@ def check_tests(document: object, streams: Mapping[str, Stream]) -> list[Problem
     for item in (entries["holidays"].items("a list of dates") or []) if "holidays" in entries else []:
         _check_date(item)
     if "tests" in entries:
-        for item in entries["tests"].items("a list of tests") or []:
+        items = entries["tests"].items("a list of tests")
+        if items == []:
+            entries["tests"].refuse("is empty: give at least one test, with events and what is expected of them")
+        for item in items or []:
             _check_test(item, streams)
     return root.problems
 
@@ -190,9 +193,21 @@ def _check_expectation(place: Place) -> None:
             case [start, end]:
                 _check_time(start, short=True)
                 _check_time(end, short=True)
+                first, last = (to_ms(each.value, _SOME_DAY) for each in (start, end))
+                if first is not None and last is not None and last < first and _same_kind(start.value, end.value):
+                    parts["between"].refuse(f"ends before it begins: {start.value} is after {end.value}")
             case list() as times:
                 parts["between"].refuse(f"must be two times, as [from, to], not {len(times)}")
     _check_what(parts)
+
+
+def _same_kind(start: object, end: object) -> bool:
+    """Whether two times both have a date, or neither: only then one can be after the other on its own.
+
+    >>> _same_kind("09:10:00", "09:00:00"), _same_kind("09:10:00", "2026-03-01T09:00:00Z")
+    (True, False)
+    """
+    return (to_ms(start) is None) == (to_ms(end) is None)
 
 
 def _check_what(parts: Mapping[str, Place]) -> None:

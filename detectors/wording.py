@@ -15,6 +15,22 @@ ROLES = ("cause", "symptom", "alone")
 """What an alert of a rule is to others at its place: what explains them, what they explain, or neither."""
 LEVELS = tuple(level for level in LEVEL_CODE if level != "green")
 
+_LEVELS = "write levels: {yellow: …, orange: …, red: …}"
+_OFF = "a rule holds while it stands in a file: put # before its lines to turn it off"
+ELSEWHERE = {
+    **dict.fromkeys(("enabled", "disabled", "disable", "active"), _OFF),
+    **dict.fromkeys(("severity", "threshold", "thresholds", "critical", "warning"), _LEVELS),
+    **dict.fromkeys(("group_by", "group-by", "groupby", "labels"), "write by: [FIELD]"),
+    **dict.fromkeys(("filter", "filters", "match", "condition"), "write where: {FIELD: VALUE}"),
+    **dict.fromkeys(("description", "message", "annotations"), "write summary: {en: …, zh: …}"),
+    **dict.fromkeys(("expr", "query", "metric", "aggregate"), "write measure: count, or another"),
+    **dict.fromkeys(("receiver", "receivers", "channel", "channels"), "write notify: {red: RECEIVER}"),
+    **dict.fromkeys(("timezone", "zone", "tz"), "hours and days are those of `zone` in the settings"),
+    "name": "write id: for machines, title: {en: …, zh: …} for people",
+    "interval": "how often it judges is hop: 10s, how far it looks back window: 5m",
+}
+"""What to write instead of keys that rules of other tools have."""
+
 _BRACES = re.compile(r"\{([^{}]*)\}|[{}]")
 
 

@@ -14,7 +14,6 @@ from alerts.texts import Language, clean, key_words, level_word, moment, number
 from detectors.rules import LEVEL_CODE
 
 HEARTBEAT_EVERY_MS = 5_000
-_SHORT_ID_LEN = 10  # "inc-" and six digits
 
 _INK: Mapping[str, str] = {
     "red": "1;97;41",
@@ -119,7 +118,7 @@ class Console:
         title = clean(record.title[self._lang])
         self._say(
             f"{self._moment(parse_time(record.time))} {'▲' if rising else '▼'} {level} {title} · "
-            f"{self._place(record)}  {self._compared(record)}  {clean(record.incident)[:_SHORT_ID_LEN]}",
+            f"{self._place(record)}  {self._compared(record)}  {clean(record.incident)}",
         )
 
     def notice(self, notice: Notice) -> None:
@@ -128,9 +127,7 @@ class Console:
         said = _NOTICE_WORDS[notice.state][self._lang]
         if newest.audience:
             said += f" → {clean(newest.audience)}"
-        self._say(
-            f"{self._moment(newest.time_ms)} ✉ {self._ink('bold', said)}  {clean(notice.incident)[:_SHORT_ID_LEN]}"
-        )
+        self._say(f"{self._moment(newest.time_ms)} ✉ {self._ink('bold', said)}  {clean(notice.id)}")
         for language, bulletin in sorted(notice.text.items(), key=lambda entry: entry[0] != self._lang):
             self._say(f"    {language}  {clean(bulletin.headline)}")
 

@@ -42,6 +42,7 @@ def effective(written: Mapping[str, Any], rule: Rule, streams: Mapping[str, Stre
         "summary": dict(default_summary(rule)),
         "notify": {},
         **written,
+        "measure": _measure(written["measure"], rule),
         "by": list(rule.by),
         "at": list(rule.at),
         "contributors": list(rule.contributors),
@@ -67,6 +68,17 @@ def effective(written: Mapping[str, Any], rule: Rule, streams: Mapping[str, Stre
     problems = check_rules({"rules": [filled]}, streams, rule.almanac, calendars).problems
     refused = {str(problem.path[2]) for problem in problems if len(problem.path) > 2} - written.keys()
     return {key: filled[key] for key in RULE_KEYS if key in filled and key not in refused}
+
+
+def _measure(written: Any, rule: Rule) -> Any:
+    """Fill up the sides of a ratio; other measures have no defaults."""
+    if not isinstance(written, Mapping) or "ratio" not in written:
+        return written
+    sides = {
+        name: {"stream": rule.stream, "where": {}, "measure": "count", **side}
+        for name, side in written["ratio"].items()
+    }
+    return {"ratio": sides, "per": written.get("per", 1)}
 
 
 def as_yaml(rules: Sequence[tuple[Path, dict[str, Any]]], zone: str) -> str:

@@ -24,6 +24,13 @@ def read_crew(path: Path | None, zone: str, channels: Collection[str], feeds: Ca
     return Crew(ladders={**shipped.ladders, **own.ladders}, roster=own.roster)
 
 
+def ladder_names(path: Path | None) -> frozenset[str]:
+    """Name our ladders and those of a site's file of people, whatever else may be wrong in it."""
+    files = [read_yaml(file).data for file in (SHIPPED, path) if file is not None]
+    named = [file.get("ladders") for file in files if isinstance(file, dict)]
+    return frozenset(name for ladders in named if isinstance(ladders, dict) for name in ladders)
+
+
 def _read(path: Path, zone: str, channels: Collection[str], feeds: CalendarFeeds) -> People:
     def open_calendar(name: str) -> Calendar:
         if is_address(name):

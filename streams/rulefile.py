@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
+from alerts.bulletins import read_templates
 from detectors.checker import check_rules
 from detectors.hours import HERE, Almanac
-from detectors.places import Problem, printable, quoted
+from detectors.places import Problem, printable, quoted, suggest
 from detectors.rules import Rule
 from detectors.testfile import check_tests, is_test_file
 from detectors.vocabulary import STREAMS, Stream
@@ -61,7 +63,7 @@ def load(paths: Sequence[Path], streams: Mapping[str, Stream] = STREAMS, almanac
         if document.data is None:
             continue
         checked = check_rules(document.data, streams, almanac, calendars)
-        problems += [document.locate(problem) for problem in checked.problems]
+        problems += [document.locate(problem) for problem in (*checked.problems, *_notice_problems(document.data))]
         taken = set(_claim_ids(checked.ids, document, first_use, problems))
         rules += [rule for index, rule in checked.rules.items() if index not in taken]
     return RuleSet(tuple(rules), tuple(sorted(problems)), tuple(rule_files), tuple(test_files))
@@ -98,6 +100,20 @@ def _plans(documents: Sequence[YamlFile], zone: str, problems: list[Located]) ->
 def _is_map(data: object) -> bool:
     """Say whether a file is one that tells how to read foreign rows."""
     return isinstance(data, Mapping) and "events" in data and "rules" not in data
+
+
+def _notice_problems(data: object) -> Iterator[Problem]:
+    """Find the rules that name a customer notice which nobody wrote."""
+    rules = data.get("rules") if isinstance(data, Mapping) else None
+    for index, rule in enumerate(rules if isinstance(rules, list) else []):
+        name = rule.get("notice") if isinstance(rule, Mapping) else None
+        if isinstance(name, str) and name.strip() and name not in (known := _notices()):
+            yield Problem(("rules", index, "notice"), f"unknown notice template {quoted(name)}: {suggest(name, known)}")
+
+
+@cache
+def _notices() -> tuple[str, ...]:
+    return tuple(read_templates())
 
 
 def _test_problems(path: Path, data: Mapping[str, object], streams: Mapping[str, Stream]) -> Iterator[Problem]:

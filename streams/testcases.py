@@ -15,7 +15,7 @@ from detectors.hours import Almanac
 from detectors.places import Problem, quoted, suggest
 from detectors.rules import Rule, Scalar
 from detectors.testfile import REPEAT_KEYS, moment_of, to_ms
-from streams.rulefile import load
+from streams.rulefile import RuleSet, load
 from streams.site import SHIPPED, Site
 from streams.yamlfile import Located, YamlFile, read_yaml
 
@@ -66,18 +66,21 @@ class CaseFile:
     problems: list[Located] = field(default_factory=list)
 
 
-def read_cases(path: Path, site: Site) -> CaseFile:
-    """Read a file that `tocsin check` finds nothing wrong with, and the rules it names, which lie beside it.
+def read_cases(path: Path, site: Site, *, events: bool = True) -> CaseFile:
+    """Read a file whose shape is right, and the rules it names, which lie beside it.
 
-    The file may say its own zone and holidays, in place of those of `site`.
+    The file may say its own zone and holidays, in place of those of `site`. Without `events` the cases have none: for
+    who wants to know what is wrong.
     """
     document = read_yaml(path)
     data: Any = document.data
     site = replace(site, almanac=_almanac(data, site.almanac))
     found = load([path.parent / name for name in data["rules"]], site.streams, site.almanac)
     file = CaseFile(path, {rule.id: rule for rule in found.rules}, site, problems=list(found.problems))
+    if found.problems:
+        return file  # what is expected of rules that cannot be read would be refused for that alone
     for index, test in enumerate(data["tests"]):
-        reader = _Reader(document, ("tests", index), test, file)
+        reader = _Reader(document, ("tests", index), test, file, makes_events=events)
         case = reader.read()
         if case is not None:
             file.cases.append(case)
@@ -98,6 +101,7 @@ class _Reader:
     path: tuple[str | int, ...]
     test: Mapping[str, Any]
     file: CaseFile
+    makes_events: bool
     first: datetime = _EPOCH
 
     def read(self) -> Case | None:
@@ -122,12 +126,14 @@ class _Reader:
     def _events(self, entries: Sequence[tuple[str, Mapping[str, Any]]]) -> list[bytes]:
         """Make the events, by time; those of one time stay in the order in which they are written."""
         made: list[tuple[int, str, Mapping[str, Any]]] = []
+        count = 0
         for index, (stream, fields) in enumerate(entries):
             times = _times(fields)
-            if len(made) + len(times) > EVENTS_MAX:
+            count += len(times)
+            if count > EVENTS_MAX:
                 self._refuse(("events", index), f'gives more than {EVENTS_MAX} events: lengthen its "every"')
                 return []
-            made += [(time_ms, stream, fields) for time_ms in times]
+            made += [(time_ms, stream, fields) for time_ms in (times if self.makes_events else ())]
         made.sort(key=lambda event: event[0])
         return [_line(number, *event) for number, event in enumerate(made)]
 
@@ -196,3 +202,13 @@ def files_of(paths: Sequence[Path], site: Site) -> tuple[tuple[Path, ...], tuple
     """Find the files of tests among files and folders, and everything that is wrong with what lies there."""
     found = load(paths, site.streams, site.almanac)
     return found.test_files, found.problems
+
+
+def with_cases(found: RuleSet, site: Site) -> RuleSet:
+    """Add what only those see who read tests beside their rules: rules, keys and levels that are not there."""
+    told = {path.resolve() for path in found.files}
+    wrong = {problem.file for problem in found.problems}
+    fit = [path for path in found.test_files if str(path) not in wrong]
+    more = (problem for path in fit for problem in read_cases(path, site, events=False).problems)
+    new = {problem for problem in more if Path(problem.file).resolve() not in told}
+    return replace(found, problems=tuple(sorted(new.union(found.problems))))

@@ -131,11 +131,21 @@ def _compose(text: str) -> yaml.Node | None:
     except yaml.MarkedYAMLError as trouble:
         mark = trouble.problem_mark or trouble.context_mark
         line, column = (mark.line, mark.column) if mark else (0, 0)
-        raise YamlSyntaxError(_said(trouble), line, column) from None
+        first = trouble.context_mark.line if trouble.context_mark else line
+        wide = next(filter(None, map(_wide_colon, enumerate(text.split("\n")[first : line + 1], first))), None)
+        message, line, column = wide or (_said(trouble), line, column)
+        raise YamlSyntaxError(message, line, column) from None
     except (ValueError, OverflowError):  # an escape such as "\UFFFFFFFF", which PyYAML hands to chr() unchecked
         mark = composing.get_mark() if composing else None
         line, column = (mark.line, mark.column) if mark else (0, 0)
         raise YamlSyntaxError("an escape names no character", line, column) from None
+
+
+def _wide_colon(numbered: tuple[int, str]) -> tuple[str, int, int] | None:
+    """Find a key that a Chinese keyboard ended with its own colon: message, line and column."""
+    line, text = numbered
+    found = re.match(r"\s*(?:- +)?[A-Za-z_-]+(：)", text)
+    return None if found is None else ('a full-width colon stands where YAML wants ": "', line, found.start(1))
 
 
 def _said(trouble: yaml.MarkedYAMLError) -> str:

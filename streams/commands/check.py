@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from itertools import groupby
 from operator import attrgetter
@@ -50,9 +50,10 @@ def command(
     tocsin check --effective rules/telecom/network.yaml
     """
     from streams.rulefile import load
+    from streams.testcases import with_cases
 
     site = site_or_stop(context, "tocsin check", settings_path, topology)
-    found = load(rules, site.streams, site.almanac)
+    found = with_cases(load(rules, site.streams, site.almanac), site)
     if effective and not found.problems:
         click.echo(_effective(found, site, output), nl=False)
     elif output == "json":
@@ -69,7 +70,25 @@ def command(
             click.echo(
                 f"note: no holidays are known (settings: holidays), and {', '.join(asking)} asks for them", err=True
             )
+        for note in _ladder_notes(found, settings_path):
+            click.echo(f"note: {note}", err=True)
     context.exit(1 if found.problems else 0)
+
+
+def _ladder_notes(found: RuleSet, settings_path: Path | None) -> Iterator[str]:
+    """Say which ladders nobody has described: only the settings know all, so it is no mistake of the file."""
+    from alerts.ladders import PREFIX
+    from detectors.places import quoted, suggest
+    from streams.peoplefile import ladder_names
+    from streams.settingsfile import read_settings
+
+    known: frozenset[str] | None = None
+    for rule in found.rules:
+        for name in dict.fromkeys(name for names in rule.notify.values() for name in names if name.startswith(PREFIX)):
+            known = ladder_names(read_settings(settings_path, {}).people) if known is None else known
+            if name.removeprefix(PREFIX) not in known:
+                hint = suggest(name.removeprefix(PREFIX), sorted(known), " and those of `people` in the settings")
+                yield f"{rule.id} names the ladder {quoted(name.removeprefix(PREFIX))}: {hint} Else it is told to all."
 
 
 def _effective(found: RuleSet, site: Site, output: str) -> str:

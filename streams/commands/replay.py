@@ -257,6 +257,9 @@ class _Talk:
         if history.refused[Reason.UNKNOWN_STREAM]:
             hint = "name the file after the stream (calls-march.jsonl), or give --stream NAME"
             click.echo(f"{prefix}note: where events do not say their stream, {hint}", err=True)
+        elif refused and refused == history.refused[Reason.MISSING_FIELD] and not total - refused:
+            hint = "--map FILE, a map that says which column is what and makes ids"
+            click.echo(f"{prefix}note: if this is a table with columns of its own, it wants {hint}", err=True)
 
 
 def _order(levels: Mapping[str, int]) -> list[str]:

@@ -62,6 +62,21 @@ def test_an_alert_that_is_silenced(golden: Golden, tmp_path: Path) -> None:
     golden("explain/silence.txt", explained(day.log, "s1", tmp_path))
 
 
+def test_a_silence_that_hid_no_red_is_not_why_nobody_was_paged(tmp_path: Path) -> None:
+    day = Day(rules=(CAREFUL,), routing=Routing(channels=()))
+    day.pass_to("10:00")
+    ends = "2026-03-02T20:00:00+08:00"
+    day.command("silence-add", "王工", "s1", match={"region": "长沙"}, comment="割接", ends=ends)
+    alert = day.alert(CAREFUL, "orange", 21, region="长沙")
+    day.pass_to("10:05")
+    assert "Nobody was paged because of it: the silence s1" in explained(day.log, alert.alert, tmp_path)
+    day.alert(CAREFUL, "red", 34, region="长沙")
+    day.pass_to("10:10")
+    told = explained(day.log, alert.alert, tmp_path)
+    assert "Nobody was paged because of it: the silence" not in told
+    assert "Nobody was paged because of it: whom the rule names at this level hears by no channel" in told
+
+
 def test_an_alert_that_a_cause_explains(golden: Golden, tmp_path: Path) -> None:
     day = Day(rules=(CAREFUL, SURGE))
     day.pass_to("10:00")

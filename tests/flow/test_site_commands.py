@@ -12,6 +12,7 @@ from click.testing import CliRunner, Result
 from jsonschema import Draft7Validator
 
 from streams.commands.check import command as check
+from streams.commands.replay import command as replay
 from streams.commands.schema import command as schema
 from streams.commands.test import command as try_rules
 
@@ -111,3 +112,13 @@ def test_a_rule_written_whole_is_one_that_loads_and_that_the_schema_of_the_site_
     tried("2026-03-02", "expect")
     tests = yaml.safe_load(Path("t.yaml").read_text(encoding="utf-8"))
     assert Draft7Validator(json.loads(run(schema, "tests").stdout)).is_valid(tests)
+
+
+def test_a_table_with_columns_of_its_own_is_told_of_maps() -> None:
+    Path("lockers.csv").write_text("No,Box\n1,l1\n2,l2\n", encoding="utf-8")
+    done = CliRunner().invoke(replay, ["lockers.csv", "--rules", "rules.yaml"])
+    assert done.exit_code == 0
+    assert "0 accepted; 2 refused (missing-field 2)" in done.stderr
+    assert done.stderr.splitlines()[-1].startswith(
+        "note: if this is a table with columns of its own, it wants --map FILE"
+    )

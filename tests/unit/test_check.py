@@ -282,6 +282,21 @@ def test_a_rule_that_asks_for_holidays_nobody_named_is_noted(tmp_path: Path) -> 
     assert (answer.exit_code, answer.stderr) == (0, "ok: 1 rule in 1 file\n"), "the official days off are known"
 
 
+def test_a_ladder_that_nobody_described_is_noted(tmp_path: Path) -> None:
+    path, settings, people = tmp_path / "r.yaml", tmp_path / "s.yaml", tmp_path / "people.yaml"
+    path.write_text(
+        "rules: [{id: a, title: {en: A, zh: 甲}, stream: calls, measure: count, levels: {yellow: 5, red: 9},"
+        " notify: {yellow: ladder:provincial, red: [noc, ladder:provinical]}}]"
+    )
+    answer = CliRunner().invoke(command, [str(path)])
+    said = 'a names the ladder "provinical": did you mean "provincial"? Else it is told to all.'
+    assert (answer.exit_code, answer.stderr) == (0, f"ok: 1 rule in 1 file\nnote: {said}\n")
+    settings.write_text(f"people: {people}")
+    people.write_text("ladders: {provinical: {rungs: [{role: head, wait: 5m}]}}")
+    answer = CliRunner().invoke(command, [str(path), "--settings", str(settings)])
+    assert (answer.exit_code, answer.stderr) == (0, "ok: 1 rule in 1 file\n")
+
+
 def test_quiet_says_nothing_but_the_mistakes() -> None:
     answer = CliRunner().invoke(command, ["--quiet", str(BAD / "levels-empty.yaml")])
     assert (answer.exit_code, answer.stderr) == (1, "")

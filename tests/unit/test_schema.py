@@ -27,7 +27,12 @@ RULES = Draft7Validator(schema_of_rules())
 TESTS = Draft7Validator(schema_of_tests())
 
 UNSEEN = {
-    "numbers beside each other": ["default-window-not-a-multiple-of-hop", "levels-equal", "levels-out-of-order"],
+    "numbers beside each other": [
+        "default-window-not-a-multiple-of-hop",
+        "levels-equal",
+        "levels-out-of-order",
+        "tests-shape",
+    ],
     "the same, with `below`": ["levels-out-of-order-below"],
     "how large a number with its unit is": ["duration-not-whole-ms", "duration-too-long", "duration-zero"],
     "names that are elsewhere": ["id-duplicate", "notify-level-not-in-rule", "summary-unknown-placeholder"],
