@@ -14,19 +14,26 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from sys import intern
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from detectors import exact
-from detectors.batch import Bool, EventBatch, Int64, UInt64
-from detectors.codes import EMPTY, MISSING
+from detectors.batch import Bool, Int64, UInt64
 from detectors.transition import Contributor
+
+Int32 = npt.NDArray[np.int32]
+Int8 = npt.NDArray[np.int8]
 
 VALUES_MAX = 2_048
 """Values of one field that a series tells apart in a window."""
 SHOWN_MAX = 3
 """Contributors of one field that an alert names."""
+
+_DENSE = 4  # places a cell, filled or not, up to which counting them all is cheaper than sorting
+_EXACT = 2**53  # bincount adds in doubles
 
 Top = tuple[Contributor, ...]
 
@@ -35,116 +42,143 @@ Top = tuple[Contributor, ...]
 class Parts:
     """Who brought how much of a pane: parallel columns, a row a (series, field, value), in any order.
 
-    `row` is into the partial's keys, `field` into the rule's contributors, `weight` (n,) or exact limbs (n, LIMBS).
-    `texts` gives each code its value.
+    `row` is into the partial's keys, `field` into the rule's contributors, `value` into `codes` and `texts`, `weight`
+    (n,) or exact limbs (n, LIMBS). `codes` ascend; of those a batch has, some may be nobody's here.
     """
 
-    row: Int64
-    field: np.ndarray[Any, np.dtype[np.int8]]
-    code: UInt64
+    row: Int32
+    field: Int8
+    value: Int32
     weight: Int64
-    texts: Mapping[int, str]
+    codes: UInt64
+    texts: Sequence[str]
+
+    @property
+    def code(self) -> UInt64:
+        """The code of each row's value."""
+        return self.codes[self.value]
 
     def state(self) -> list[Any]:
-        """Write down as plain data and arrays."""
-        return [self.row, self.field, self.code, self.weight, list(self.texts), list(self.texts.values())]
+        """Write down as plain data and arrays, without the codes that nobody has."""
+        own = self.compact()
+        return [own.row, own.field, own.code, own.weight, own.codes.tolist(), list(own.texts)]
 
     @classmethod
     def of(cls, state: Sequence[Any]) -> Parts:
-        """Take up what `state` wrote."""
+        """Take up what `state` wrote. Panes of one window mostly name the same: each text is kept once."""
         row, field, code, weight, codes, texts = state
-        return cls(row, field, code, weight, dict(zip(codes, texts, strict=True)))
+        known = np.array(codes, np.uint64)
+        order = np.argsort(known)
+        known = known[order]
+        value = np.searchsorted(known, code).astype(np.int32)
+        return cls(row.astype(np.int32), field, value, weight, known, [intern(texts[at]) for at in order.tolist()])
+
+    def compact(self) -> Parts:
+        """Drop the codes that no row has."""
+        there = np.bincount(self.value, minlength=len(self.codes)) > 0
+        if there.all():
+            return self
+        value = (np.cumsum(there) - 1).astype(np.int32)[self.value]
+        texts = [self.texts[at] for at in np.flatnonzero(there).tolist()]
+        return Parts(self.row, self.field, value, self.weight, self.codes[there], texts)
+
+    def only(self, inside: Bool, rows: Int64) -> Parts:
+        """Keep some rows; `rows` gives each series its new number."""
+        row = rows[self.row[inside]].astype(np.int32)
+        return Parts(row, self.field[inside], self.value[inside], self.weight[inside], self.codes, self.texts)
 
     def select(self, place: Int64) -> Parts:
         """Keep the rows whose new number in `place` is not negative, under that number."""
-        inside = place[self.row] >= 0
-        code = self.code[inside]
-        return Parts(place[self.row[inside]], self.field[inside], code, self.weight[inside], _named(self.texts, code))
+        return self.only(place[self.row] >= 0, place).compact()
 
 
-def parts_of(fields: Sequence[str], batch: EventBatch, events: Int64, rows: Int64, weight: Int64) -> Parts:
-    """Add up what each value of each field brought. `rows` and `weight` are parallel to `events`."""
-    found: list[Parts] = []
-    for number, field in enumerate(fields):
-        column = batch.columns[field]
-        assert column.codes is not None, "contributors are texts, and texts have codes"
-        own = column.codes[events]
-        own = np.where(own == np.uint64(EMPTY), np.uint64(MISSING), own)  # an empty text says as much as none
-        codes, first, place = np.unique(own, return_index=True, return_inverse=True)
-        cells, order = np.unique(rows * len(codes) + place, return_inverse=True)
-        total = exact.total(order, weight, len(cells)) if weight.ndim > 1 else _counted(order, weight, len(cells))
-        texts = [column.values[event] for event in events[first].tolist()]
-        named = {code: str(text or "") for code, text in zip(codes.tolist(), texts, strict=True)}
-        kind = np.full(len(cells), number, np.int8)
-        found.append(Parts(cells // len(codes), kind, codes[cells % len(codes)], total, named))
-    if max(len(parts.row) for parts in found) > VALUES_MAX:
-        return merge_parts([(parts, np.arange(int(rows.max(initial=0)) + 1)) for parts in found])
-    texts_of_all = {code: text for parts in found for code, text in parts.texts.items()}
-    return Parts(
-        np.concatenate([parts.row for parts in found]),
-        np.concatenate([parts.field for parts in found]),
-        np.concatenate([parts.code for parts in found]),
-        np.concatenate([parts.weight for parts in found]),
-        texts_of_all,
-    )
-
-
-def _counted(groups: Int64, weight: Int64, size: int) -> Int64:
-    return np.bincount(groups, weight, size).astype(np.int64)  # counts of one batch: exact in doubles
+def united(codes: Sequence[UInt64], texts: Sequence[Sequence[str]]) -> tuple[UInt64, list[str], list[Int32]]:
+    """Make one table of several: its codes, ascending, their texts, and for each old table where its codes are."""
+    if len(codes) == 1 or all(one is codes[0] for one in codes[1:]):
+        same = np.arange(len(codes[0]), dtype=np.int32)
+        return codes[0], list(texts[0]), [same] * len(codes)
+    both, first, place = np.unique(np.concatenate(codes), return_index=True, return_inverse=True)
+    every = [text for own in texts for text in own]
+    ends = np.cumsum([len(own) for own in codes])[:-1]
+    return both, [every[at] for at in first.tolist()], np.split(place.astype(np.int32), ends)
 
 
 def merge_parts(parts: Sequence[tuple[Parts, Int64]]) -> Parts:
     """Add parts up; the rows of each are translated through the array given with it."""
-    row = np.concatenate([row_of[part.row] for part, row_of in parts])
-    field = np.concatenate([part.field for part, _ in parts])
-    code = np.concatenate([part.code for part, _ in parts])
-    weight = np.concatenate([part.weight for part, _ in parts])
-    texts = {code: text for part, _ in parts for code, text in part.texts.items()}
-    order = np.lexsort((code, field, row))
-    row, field, code, weight = row[order], field[order], code[order], weight[order]
-    fresh = _begins(row, field)
-    fresh[1:] |= code[1:] != code[:-1]
-    starts = np.flatnonzero(fresh)
-    if len(starts):
-        row, field, code, weight = row[starts], field[starts], code[starts], np.add.reduceat(weight, starts, axis=0)
-    begins = np.flatnonzero(_begins(row, field))
-    rank = np.arange(len(row)) - np.repeat(begins, np.diff(np.append(begins, len(row))))
-    if (rank > VALUES_MAX).any():
-        small = rank <= VALUES_MAX  # one more than may be named, to tell that there are too many
-        row, field, code, weight = row[small], field[small], code[small], weight[small]
-        texts = _named(texts, code)
-    return Parts(row, field, code, weight, texts)
+    told = [part.compact() for part, _ in parts]
+    codes, texts, places = united([part.codes for part in told], [part.texts for part in told])
+    row = np.concatenate([row_of[part.row] for part, (_, row_of) in zip(told, parts, strict=True)])
+    field = np.concatenate([part.field for part in told])
+    value = np.concatenate([place[part.value] for part, place in zip(told, places, strict=True)])
+    weight = np.concatenate([part.weight for part in told])
+    fields = int(field.max(initial=0)) + 1
+    cells, weight = add_up((row * fields + field) * len(codes) + value, weight)
+    group, value = np.divmod(cells, max(len(codes), 1))
+    row, field = np.divmod(group, fields)
+    whole = Parts(row.astype(np.int32), field.astype(np.int8), value.astype(np.int32), weight, codes, texts)
+    return bounded(whole)
 
 
-def _begins(row: Int64, field: Any) -> Bool:
+def add_up(cells: Int64, weight: Int64 | None) -> tuple[Int64, Int64]:
+    """Add the weights of each cell up (None: 1 each). Return the cells there are, ascending, and their weights.
+
+    >>> [column.tolist() for column in add_up(np.array([7, 3, 7]), np.array([1, 5, 2]))]
+    [[3, 7], [5, 3]]
+    """
+    size = int(cells.max(initial=-1)) + 1
+    if size <= _DENSE * len(cells) and (weight is None or (weight.ndim == 1 and weight.sum() < _EXACT)):
+        count = np.bincount(cells, minlength=size)
+        there = np.flatnonzero(count)
+        return there, (count if weight is None else np.bincount(cells, weight, size).astype(np.int64))[there]
+    order = np.argsort(cells, kind="stable")
+    ordered = cells[order]
+    starts = np.flatnonzero(np.concatenate((np.ones(min(len(ordered), 1), np.bool_), ordered[1:] != ordered[:-1])))
+    if not len(starts):
+        return ordered, np.zeros(0, np.int64) if weight is None else weight
+    if weight is None:
+        return ordered[starts], np.diff(np.append(starts, len(ordered)))
+    return ordered[starts], np.add.reduceat(weight[order], starts, axis=0)
+
+
+def bounded(parts: Parts) -> Parts:
+    """Cut off what is beyond the bound; `parts` are by series, field and code, each once."""
+    if len(parts.row) <= VALUES_MAX:
+        return parts
+    begins = np.flatnonzero(_begins(parts.row, parts.field))
+    rank = np.arange(len(parts.row)) - np.repeat(begins, np.diff(np.append(begins, len(parts.row))))
+    small = rank <= VALUES_MAX  # one more than may be named, to tell that there are too many
+    if small.all():
+        return parts
+    return parts.only(small, np.arange(int(parts.row.max()) + 1)).compact()
+
+
+def _begins(row: Int32, field: Int8) -> Bool:
     """Say where another (series, field) begins."""
     begins = np.ones(len(row), np.bool_)
     begins[1:] = (row[1:] != row[:-1]) | (field[1:] != field[:-1])
     return begins
 
 
-def _named(texts: Mapping[int, str], codes: UInt64) -> dict[int, str]:
-    return {code: texts[code] for code in np.unique(codes).tolist()}
-
-
 def top_of_panes(fields: Sequence[str], panes: Iterable[tuple[Int64, Parts]], wanted: Int64) -> dict[int, Top]:
     """Name the greatest contributors of some series over the panes of a window; each pane with its rows' series."""
+    place = np.full(int(wanted.max(initial=-1)) + 1, -1)
+    place[wanted] = np.arange(len(wanted))
     chosen = []
     for rows, parts in panes:
-        series = rows[parts.row]
-        inside = np.isin(series, wanted)
+        known = np.where(rows < len(place), place[np.minimum(rows, len(place) - 1)], -1)
+        inside = known[parts.row] >= 0
         if inside.any():
-            part = Parts(series[inside], parts.field[inside], parts.code[inside], parts.weight[inside], parts.texts)
-            chosen.append((part, np.arange(int(series.max()) + 1)))
+            chosen.append((parts.only(inside, known), np.arange(len(wanted))))
     if not chosen:
         return {}
     all_ = merge_parts(chosen)
     weights = exact.to_float(all_.weight) if all_.weight.ndim > 1 else all_.weight.astype(np.float64)
     brought: dict[tuple[int, int], dict[str, float]] = defaultdict(dict)
-    for row, field, code, weight in zip(
-        all_.row.tolist(), all_.field.tolist(), all_.code.tolist(), weights.tolist(), strict=True
+    series = wanted[all_.row].tolist()
+    for row, field, value, weight in zip(
+        series, all_.field.tolist(), all_.value.tolist(), weights.tolist(), strict=True
     ):
-        brought[row, field][all_.texts[code]] = weight
+        brought[row, field][all_.texts[value]] = weight
     return _tops(fields, brought)
 
 

@@ -6,34 +6,23 @@ watermark closes them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from detectors import exact, sketch
 from detectors.batch import Column, EventBatch, Int64, UInt64
+from detectors.cells import Cells
 from detectors.codes import MISSING, code_of, combine
-from detectors.contributors import parts_of
 from detectors.latest import HIT, NO_HIT
-from detectors.partial import (
-    Array,
-    Moments,
-    Partial,
-    Stages,
-    Things,
-    Weights,
-    latest_things,
-    merge,
-    reduce_events,
-    unique_pairs,
-)
+from detectors.partial import Array, Partial, Stages, Things, latest_things, merge, reduce_by
 from detectors.rules import Kind, Rule
+from detectors.sharing import Shared
 from detectors.steps import ACTUAL, PLANNED, STEP, UNTIL, countdown_roles, overruns_of, roles_of
 from detectors.transition import Key
 from detectors.vocabulary import Stream
-from detectors.where import chosen_by, matches
 
 _CHUNKS_MAX = 64  # parts of one open pane; more are merged, so that many small batches stay small
 
@@ -100,11 +89,10 @@ def _key_value(value: object) -> str | float | bool:
 
 @dataclass(frozen=True, slots=True)
 class _Chosen:
-    """Events of a batch, by number, that fall into one pane, and their series; `matched` is of the whole batch."""
+    """Events of a batch, by number, that fall into one pane, and their rows in it; `matched` is of the whole batch."""
 
-    batch: EventBatch
     events: Int64
-    rows: Int64
+    places: Int64
     matched: Array
 
 
@@ -113,112 +101,96 @@ class Feeder:
 
     def __init__(self, rule: Rule, stream: Stream) -> None:
         self.rule = rule
-        self._stream = stream
+        self.stream = stream
+        self._choice = repr((rule.where, rule.excepted))
         self._open: dict[int, list[Partial]] = {}
 
-    def feed(self, batch: EventBatch, rows: Int64, table: SeriesTable) -> None:
+    def feed(self, shared: Shared, rows: Int64, table: SeriesTable) -> None:
         """Count a batch into its panes. `rows` are the events' series in `table`."""
-        rule = self.rule
-        wanted = chosen_by(rule, self._stream.fields, batch)
-        ends = (batch.time_ms // rule.hop_ms + 1) * rule.hop_ms
-        if rule.measure.kind.places_things:
-            # What a thing is *not* any more counts too, so nothing is left out here.
-            chosen = np.arange(len(batch))
-            matched = np.ones(len(batch), np.bool_) if wanted is None else wanted
-        else:
-            chosen = np.arange(len(batch)) if wanted is None else np.flatnonzero(wanted)
-            matched = np.ones(0, np.bool_)
-        if not len(chosen):
-            return
-        low, high = int(ends[chosen].min()), int(ends[chosen].max())
-        for end in [low] if low == high else np.unique(ends[chosen]).tolist():
-            inside = chosen if low == high else chosen[ends[chosen] == end]
-            part = self._part(end, _Chosen(batch, inside, rows[inside], matched), table)
-            chunks = self._open.setdefault(end, [])
+        for part in self._things(shared, rows, table) if self._places_things else self._cells(shared, rows, table):
+            chunks = self._open.setdefault(part.end_ms, [])
             chunks.append(part)
             if len(chunks) > _CHUNKS_MAX:
-                self._open[end] = [merge(chunks)]
+                self._open[part.end_ms] = [merge(chunks)]
 
     def close(self, watermark_ms: int) -> list[Partial]:
         """Take out the panes that are complete at this watermark, in order."""
         ends = sorted(end for end in self._open if end <= watermark_ms)
         return [merge(self._open.pop(end)) for end in ends]
 
-    def _part(self, end: int, chosen: _Chosen, table: SeriesTable) -> Partial:
-        batch, events, rows = chosen.batch, chosen.events, chosen.rows
-        if self.rule.measure.kind.places_things:
-            columns: dict[str, Array] = {"first_ms": batch.time_ms[events]} if self.rule.below else {}
-            groups, places = np.unique(rows, return_inverse=True)
-            keys = [table.keys[row] for row in groups.tolist()]
-            things = self._things(chosen, places, table.level)
-            return Partial(self.rule.id, end, keys, reduce_events(rows, columns)[1], None, things)
-        columns = self._columns(batch, events)
-        groups, columns = reduce_events(rows, columns)
-        pairs = None
-        if self.rule.measure.kind is Kind.DISTINCT:
-            codes = _codes(batch.columns[self.rule.measure.field or ""])[events]
-            there = codes != 0
-            pairs = unique_pairs(np.searchsorted(groups, rows[there]), codes[there])
-        keys = [table.keys[row] for row in groups.tolist()]
-        weights = moments = parts = None
-        if self.rule.measure.kind in (Kind.QUANTILE, Kind.MOMENTS):
-            weights, moments = self._singled(batch, events, np.searchsorted(groups, rows), columns)
-        if self.rule.contributors:
-            weight = self._weight(batch, events)
-            parts = parts_of(self.rule.contributors, batch, events, np.searchsorted(groups, rows), weight)
-        return Partial(self.rule.id, end, keys, columns, pairs, None, weights, moments, parts=parts)
+    @property
+    def _places_things(self) -> bool:
+        return self.rule.measure.kind.places_things
 
-    def _singled(
-        self, batch: EventBatch, events: Int64, places: Int64, columns: dict[str, Array]
-    ) -> tuple[Weights | None, Moments | None]:
-        """Give what is told of single events: values for a quantile, moments for an unmatched."""
-        measure = self.rule.measure
-        if measure.kind is Kind.QUANTILE:
-            numbers = _numbers(batch.columns[measure.field or ""])[events]
-            there = ~np.isnan(numbers)
-            weights = sketch.weigh(places[there], numbers[there], np.ones(there.sum(), np.int64))
-            columns["coarse"], weights = sketch.bounded(columns["coarse"], weights)
-            return weights, None
-        codes = _codes(batch.columns[measure.field or ""])[events]
-        there = codes != 0
-        return None, (places[there], codes[there], batch.time_ms[events][there])
+    def _cells(self, shared: Shared, rows: Int64, table: SeriesTable) -> Iterator[Partial]:
+        """Add the events that are the rule's up. Rules that choose and group alike share the cells."""
+        rule = self.rule
+        events = shared.chosen(rule, self._choice)
+        if not len(events):
+            return
+        alike = (self._choice, rule.hop_ms, table.by, table.level)
+        cells: Cells | None = shared.kept.get(alike)
+        if cells is None:
+            cells = shared.kept[alike] = Cells(shared, events, rows, table.keys, rule.hop_ms)
+        columns, field = self._columns(cells), rule.measure.field or ""
+        for end, own, keys in cells.panes():
+            told = {name: column[own] for name, column in columns.items()}
+            pairs = weights = moments = parts = None
+            match rule.measure.kind:
+                case Kind.DISTINCT:
+                    pairs = cells.pairs(field, own)
+                case Kind.QUANTILE:
+                    told["coarse"], weights = cells.weights(field, own)
+                case Kind.MOMENTS:
+                    moments = cells.moments(field, own)
+            if rule.contributors:
+                parts = cells.parts(rule.contributors, own, self._weighing)
+            yield Partial(rule.id, end, keys, told, pairs, None, weights, moments, parts=parts)
 
-    def _weight(self, batch: EventBatch, events: Int64) -> Array:
-        """Give what each event brings to the value: its amount to a sum, a hit to a share, itself to all others."""
+    @cached_property
+    def _weighing(self) -> tuple[str, Any]:
+        """Say what each event brings to the value: its amount to a sum, a hit to a share, itself to all others."""
         measure = self.rule.measure
         if measure.kind is Kind.SUM:
-            return exact.split(np.nan_to_num(_numbers(batch.columns[measure.field or ""])[events], nan=0.0))
-        hit = matches(measure.matching, self._stream.fields, batch) if measure.kind is Kind.SHARE else None
-        if hit is None:
-            return np.ones(len(events), np.int64)
-        brings: Array = hit[events] != self.rule.below  # a low share is driven by what does not match
-        return brings.astype(np.int64)
+            return "sum", measure.field
+        if measure.kind is Kind.SHARE:  # a low share is driven by what does not match
+            return "hits", (measure.matching, self.rule.below)
+        return "count", None
 
-    def _columns(self, batch: EventBatch, events: Int64) -> dict[str, Array]:
-        """Give each event its row of every column the measure adds up."""
-        measure = self.rule.measure
-        columns: dict[str, Array] = {"count": np.ones(len(events), np.int64)}
+    def _columns(self, cells: Cells) -> dict[str, Array]:
+        """Give every column that the measure adds up."""
+        measure, field = self.rule.measure, self.rule.measure.field or ""
+        columns: dict[str, Array] = {"count": cells.count}
         if self.rule.below:
-            columns["first_ms"] = batch.time_ms[events]
-        if measure.kind is Kind.SILENT:
-            columns["last_ms"] = batch.time_ms[events]
-        if measure.kind is Kind.SHARE:
-            hit = matches(measure.matching, self._stream.fields, batch)
-            columns["hits"] = columns["count"] if hit is None else hit[events].astype(np.int64)
-        if measure.kind is Kind.QUANTILE:
-            columns["coarse"] = np.zeros(len(events), np.int64)
-        if measure.kind in (Kind.SUM, Kind.MEAN, Kind.MAX):
-            numbers = _numbers(batch.columns[measure.field or ""])[events]
-            there = ~np.isnan(numbers)
-            if measure.kind is Kind.MAX:
-                columns["max"] = np.where(there, numbers, -np.inf)
-            else:
-                columns["filled"] = there.astype(np.int64)
-                columns["limbs"] = exact.split(np.where(there, numbers, 0.0))
+            columns["first_ms"] = cells.first_ms()
+        match measure.kind:
+            case Kind.SILENT:
+                columns["last_ms"] = cells.last_ms()
+            case Kind.SHARE:
+                columns["hits"] = cells.hits(measure.matching)
+            case Kind.MAX:
+                columns["max"] = cells.greatest(field)
+            case Kind.SUM | Kind.MEAN:
+                columns["filled"] = cells.filled(field)
+                columns["limbs"] = cells.limbs(field)
         return columns
 
-    def _things(self, chosen: _Chosen, places: Int64, level: str | None) -> Things:
-        batch, events = chosen.batch, chosen.events
+    def _things(self, shared: Shared, rows: Int64, table: SeriesTable) -> Iterator[Partial]:
+        """Tell of every thing there are events of: what one is *not* any more counts too, so nothing is left out."""
+        rule, batch = self.rule, shared.batch
+        matched = np.zeros(len(batch), np.bool_)
+        matched[shared.chosen(rule, self._choice)] = True
+        ends = (batch.time_ms // rule.hop_ms + 1) * rule.hop_ms
+        for end in np.unique(ends).tolist():
+            events = np.flatnonzero(ends == end)
+            groups, places = np.unique(rows[events], return_inverse=True)
+            columns: dict[str, Array] = {"first_ms": batch.time_ms[events]} if rule.below else {}
+            keys = [table.keys[row] for row in groups.tolist()]
+            things = self._things_of(shared, _Chosen(events, places, matched), table.level)
+            yield Partial(rule.id, end, keys, reduce_by(places, columns)[1], None, things)
+
+    def _things_of(self, shared: Shared, chosen: _Chosen, level: str | None) -> Things:
+        batch, events = shared.batch, chosen.events
         measure = self.rule.measure
         size = len(events)
         stages: Stages | None = None
@@ -229,7 +201,7 @@ class Feeder:
         if measure.kind is Kind.NOW_DISTINCT:
             values = _codes(batch.columns[measure.field or ""])[events]
         if measure.kind is Kind.NOW_SHARE:
-            hit = matches(measure.matching, self._stream.fields, batch)
+            hit = shared.asked.matches(measure.matching)
             values = np.where(True if hit is None else hit[events], np.uint64(HIT), np.uint64(NO_HIT))
         if measure.clock is not None and measure.clock.moment is not None:
             numbers = _numbers(batch.columns[measure.clock.moment])[events]
@@ -250,7 +222,7 @@ class Feeder:
             codes,
             batch.time_ms[events],
             [batch.ids[event] for event in events.tolist()],
-            places,
+            chosen.places,
             chosen.matched[events],
             numbers,
             values,
@@ -262,10 +234,10 @@ class Feeder:
 
     def _codes_of_things(self, batch: EventBatch, events: Int64) -> UInt64:
         """Give the code of each event's thing; an event that names none is one of its own."""
-        if self._stream.thing is None:
+        if self.stream.thing is None:
             codes = np.zeros(len(events), np.uint64)
         else:
-            codes = _codes(batch.columns[self._stream.thing])[events]
+            codes = _codes(batch.columns[self.stream.thing])[events]
         nameless = np.flatnonzero(codes == MISSING)
         if len(nameless):
             codes[nameless] = [code_of(f"id {batch.ids[event]}") for event in events[nameless].tolist()]

@@ -11,6 +11,7 @@ from detectors.feed import Feeder, SeriesTable, fields_of
 from detectors.gate import Gate
 from detectors.partial import Partial
 from detectors.rules import Rule
+from detectors.sharing import Shared
 from detectors.vocabulary import Stream
 
 _Keying = tuple[tuple[str, ...], str | None]
@@ -40,14 +41,16 @@ class Monitor:
     def feed(self, batch: EventBatch) -> None:
         """Count accepted events of one stream in."""
         rows: dict[_Keying, Any] = {}
+        shared: Shared | None = None
         for feeder in self._feeders.values():
             if feeder.rule.stream != batch.stream:
                 continue
+            shared = shared or Shared(batch, feeder.stream)
             for keying in _keyings(feeder.rule):
                 table = self._tables.setdefault((batch.stream, keying), SeriesTable(*keying))
                 if keying not in rows:
                     rows[keying] = table.rows(batch)
-                feeder.feed(batch, rows[keying], table)
+                feeder.feed(shared, rows[keying], table)
 
     def close(self, watermark_ms: int) -> list[Partial]:
         """Take out every pane that is complete at this watermark: by rule, and in order of time."""

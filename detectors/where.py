@@ -1,4 +1,4 @@
-"""The `where` and `except` of a rule, over columns."""
+"""The `where` and `except` of rules, over columns."""
 
 from __future__ import annotations
 
@@ -19,22 +19,36 @@ _COMPARE: Mapping[Op, Callable[[Float64, float | Float64], Bool]] = {
 }
 
 
-def matches(conditions: Sequence[Condition], fields: Mapping[str, Field], batch: EventBatch) -> Bool | None:
-    """Say which events fulfil every condition: (n,), or None when there is nothing to ask and all do."""
-    mask: Bool | None = None
-    for condition in conditions:
-        holds = _holds(condition, fields[condition.field].type, batch)
-        mask = holds if mask is None else mask & holds
-    return mask
+class Asked:
+    """What rules ask of the events of one batch: each condition is answered once, whoever asks it."""
 
+    def __init__(self, fields: Mapping[str, Field], batch: EventBatch) -> None:
+        self._fields = fields
+        self._batch = batch
+        self._answers: dict[str, Bool] = {}  # by the condition as it is written: 1 and true are not one
 
-def chosen_by(rule: Rule, fields: Mapping[str, Field], batch: EventBatch) -> Bool | None:
-    """Say which events are a rule's: they match its `where`, and not its `except`."""
-    mask = matches(rule.where, fields, batch)
-    left_out = matches(rule.excepted, fields, batch)
-    if left_out is None:
+    def matches(self, conditions: Sequence[Condition]) -> Bool | None:
+        """Say which events fulfil every condition: (n,), or None when there is nothing to ask and all do."""
+        mask: Bool | None = None
+        for condition in conditions:
+            holds = self._holds(condition)
+            mask = holds if mask is None else mask & holds
         return mask
-    return ~left_out if mask is None else mask & ~left_out
+
+    def chosen_by(self, rule: Rule) -> Bool | None:
+        """Say which events are a rule's: they match its `where`, and not its `except`."""
+        mask = self.matches(rule.where)
+        left_out = self.matches(rule.excepted)
+        if left_out is None:
+            return mask
+        return ~left_out if mask is None else mask & ~left_out
+
+    def _holds(self, condition: Condition) -> Bool:
+        written = repr(condition)
+        known = self._answers.get(written)
+        if known is None:
+            known = self._answers[written] = _holds(condition, self._fields[condition.field].type, self._batch)
+        return known
 
 
 def _holds(condition: Condition, type_: FieldType, batch: EventBatch) -> Bool:
