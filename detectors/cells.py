@@ -3,23 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, TypeVar
 
 import numpy as np
 
-from detectors import exact, sketch
+from detectors import contributors, exact, sketch
 from detectors.batch import Int64
-from detectors.contributors import Parts, add_up, bounded, united
+from detectors.contributors import Parts, add_up, merge_parts
 from detectors.durations import FOREVER
-from detectors.measure import Condition
 from detectors.partial import Array, Moments, Weights, unique_pairs
 from detectors.sharing import Dense, Shared
 from detectors.transition import Key
+from detectors.where import Asking
 
 _DENSE = 4  # cells an event, filled or not, up to which a place for each of them is cheaper than sorting the events
 
 Made = TypeVar("Made")
+
+
+@dataclass(frozen=True, slots=True)
+class Weighing:
+    """What each event brings to a value: its amount (`field`), a hit (`matching`), or 1.
+
+    With `turned` what does not match is a hit. `name` is the same just where all that is.
+    """
+
+    name: str = "1"
+    field: str | None = None
+    matching: Asking | None = None
+    turned: bool = False
 
 
 class Cells:
@@ -75,10 +89,10 @@ class Cells:
     def _tally(self, chosen: Array) -> Int64:
         return np.bincount(self._places[chosen], minlength=len(self))
 
-    def hits(self, matching: Sequence[Condition]) -> Int64:
+    def hits(self, matching: Asking) -> Int64:
         """Count the events that match a share's own condition."""
         mask = self._shared.asked.matches(matching)
-        return self.count if mask is None else self._once(("hits", repr(matching)), lambda: self._tally(self._of(mask)))
+        return self.count if mask is None else self._once(("hits", matching), lambda: self._tally(self._of(mask)))
 
     def filled(self, field: str) -> Int64:
         """Count the events that have a number in a field."""
@@ -150,56 +164,54 @@ class Cells:
         own = _between(rows, cells)
         return rows[own] - cells.start, codes[own], times[own]
 
-    def parts(self, fields: Sequence[str], cells: slice, weighing: tuple[str, Any]) -> Parts:
-        """Say how much each value of some fields brought to the cells of a pane.
+    def parts(self, fields: Sequence[str], cells: slice, weighing: Weighing) -> Parts:
+        """Say how much each value of some fields brought to the cells of a pane."""
+        alike = (tuple(fields), weighing.name)
+        whole = self._once(("parts", alike), partial(self._parts, fields, weighing))
+        return self._once(("parts", alike, cells.start), partial(_part, whole, cells))
 
-        `weighing` is ("sum", field), or ("hits", (conditions, whether what does not match counts)), or ("count", None).
-        """
-        named = repr(weighing)
-        return self._once(
-            ("parts", tuple(fields), cells.start, named), lambda: self._parts(fields, cells, weighing, named)
+    def _parts(self, fields: Sequence[str], weighing: Weighing) -> Parts:
+        """Do that for all cells, by cell."""
+        everything, told = np.arange(len(self)), []
+        for kind, field in enumerate(fields):
+            dense = self._shared.dense(field)
+            row, value, weight = self._once(("brought", field, weighing.name), partial(self._brought, dense, weighing))
+            of_field = np.full(len(row), kind, np.int8)
+            told.append((Parts(row.astype(np.int32), of_field, value, weight, dense.codes, dense.texts), everything))
+        whole = merge_parts(told)
+        order = np.argsort(whole.row, kind="stable")
+        return replace(
+            whole,
+            row=whole.row[order],
+            field=whole.field[order],
+            value=whole.value[order],
+            weight=whole.weight[order],
         )
 
-    def _parts(self, fields: Sequence[str], cells: slice, weighing: tuple[str, Any], named: str) -> Parts:
-        dense = [self._shared.dense(field) for field in fields]
-        tables = ("tables", tuple(fields))
-        if tables not in self._shared.kept:
-            self._shared.kept[tables] = united([one.codes for one in dense], [one.texts for one in dense])
-        codes, texts, places = self._shared.kept[tables]
-        rows, kinds, values, weights = [], [], [], []
-        for kind, (field, one, place) in enumerate(zip(fields, dense, places, strict=True)):
-            row, value, weight = self._once(("brought", field, named), partial(self._brought, one, *weighing))
-            own = _between(row, cells)
-            rows.append(row[own] - cells.start)
-            kinds.append(np.full(own.stop - own.start, kind, np.int8))
-            values.append(place[value[own]])
-            weights.append(weight[own])
-        if len(fields) > 1 and sum(map(len, rows)) > max(map(len, rows)):
-            row, kind_of = np.concatenate(rows), np.concatenate(kinds)
-            order = np.argsort(row * len(fields) + kind_of, kind="stable")
-            joined = (row[order], kind_of[order], np.concatenate(values)[order], np.concatenate(weights)[order])
-        else:
-            joined = (np.concatenate(rows), np.concatenate(kinds), np.concatenate(values), np.concatenate(weights))
-        return bounded(Parts(joined[0].astype(np.int32), joined[1], joined[2], joined[3], codes, texts))
-
-    def _brought(self, dense: Dense, how: str, of: Any) -> tuple[Int64, Int64, Int64]:
+    def _brought(self, dense: Dense, weighing: Weighing) -> tuple[Int64, Array, Int64]:
         """Add up what each value of a field brought to each cell: cell, value, weight, by cell and value."""
         places, own, weight = self._places, self._of(dense.place), None
-        if how == "sum":
-            weight = self._of(self._shared.limbs(of))
-        elif how == "hits":
-            conditions, turned = of
-            mask = self._shared.asked.matches(conditions)
+        if weighing.field is not None:
+            weight = self._of(self._shared.limbs(weighing.field))
+        elif weighing.matching is not None:
+            mask = self._shared.asked.matches(weighing.matching)
             chosen = np.ones(len(places), np.bool_) if mask is None else self._of(mask)
-            chosen = chosen != turned
+            chosen = chosen != weighing.turned
             places, own = places[chosen], own[chosen]
         size = len(dense.codes)
         found, weights = add_up(places * size + own, weight)
         row, value = np.divmod(found, size)
-        return row, value, weights
+        return row, value.astype(np.int32), weights
 
 
-def _between(rows: Int64, cells: slice) -> slice:
+def _part(whole: Parts, cells: slice) -> Parts:
+    own = _between(whole.row, cells)
+    row = whole.row[own] - np.int32(cells.start)
+    one = Parts(row, whole.field[own], whole.value[own], whole.weight[own], whole.codes, whole.texts)
+    return one if len(row) <= contributors.VALUES_MAX else one.settled()
+
+
+def _between(rows: Array, cells: slice) -> slice:
     """Find what lies in some cells; `rows` ascend."""
     low, high = np.searchsorted(rows, (cells.start, cells.stop))
     return slice(int(low), int(high))

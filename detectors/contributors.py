@@ -29,6 +29,8 @@ Int8 = npt.NDArray[np.int8]
 
 VALUES_MAX = 2_048
 """Values of one field that a series tells apart in a window."""
+BESIDE = 4
+"""Times as many rows, or codes, are put beside each other, of all series and fields, before they are added up."""
 SHOWN_MAX = 3
 """Contributors of one field that an alert names."""
 
@@ -40,10 +42,11 @@ Top = tuple[Contributor, ...]
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """Who brought how much of a pane: parallel columns, a row a (series, field, value), in any order.
+    """Who brought how much of a pane: parallel columns, a row a (series, field, value).
 
     `row` is into the partial's keys, `field` into the rule's contributors, `value` into `codes` and `texts`, `weight`
-    (n,) or exact limbs (n, LIMBS). `codes` ascend; of those a batch has, some may be nobody's here.
+    (n,) or exact limbs (n, LIMBS). Settled, rows and codes ascend and each is there once. Until then parts are only put
+    beside each other (adding up is dearer, and mostly nobody asks), and some codes may be nobody's.
     """
 
     row: Int32
@@ -52,6 +55,7 @@ class Parts:
     weight: Int64
     codes: UInt64
     texts: Sequence[str]
+    is_settled: bool = False
 
     @property
     def code(self) -> UInt64:
@@ -60,7 +64,7 @@ class Parts:
 
     def state(self) -> list[Any]:
         """Write down as plain data and arrays, without the codes that nobody has."""
-        own = self.compact()
+        own = self.settled()
         return [own.row, own.field, own.code, own.weight, own.codes.tolist(), list(own.texts)]
 
     @classmethod
@@ -71,16 +75,30 @@ class Parts:
         order = np.argsort(known)
         known = known[order]
         value = np.searchsorted(known, code).astype(np.int32)
-        return cls(row.astype(np.int32), field, value, weight, known, [intern(texts[at]) for at in order.tolist()])
+        told = [intern(texts[at]) for at in order.tolist()]
+        return cls(row.astype(np.int32), field, value, weight, known, told, is_settled=True)
 
-    def compact(self) -> Parts:
-        """Drop the codes that no row has."""
-        there = np.bincount(self.value, minlength=len(self.codes)) > 0
-        if there.all():
+    def settled(self) -> Parts:
+        """Add up what is only put beside each other, and drop what is beyond the bound or nobody's."""
+        if self.is_settled:
             return self
-        value = (np.cumsum(there) - 1).astype(np.int32)[self.value]
-        texts = [self.texts[at] for at in np.flatnonzero(there).tolist()]
-        return Parts(self.row, self.field, value, self.weight, self.codes[there], texts)
+        used = np.flatnonzero(np.bincount(self.value, minlength=len(self.codes)))
+        codes, first, place = np.unique(self.codes[used], return_index=True, return_inverse=True)
+        value_of = np.zeros(len(self.codes), np.int64)
+        value_of[used] = place
+        fields = int(self.field.max(initial=0)) + 1
+        series = self.row.astype(np.int64) * fields + self.field
+        cells, weight = add_up(series * len(codes) + value_of[self.value], self.weight)
+        series, value = np.divmod(cells, max(len(codes), 1))
+        begins = np.flatnonzero(np.diff(series, prepend=-1))
+        rank = np.arange(len(series)) - np.repeat(begins, np.diff(np.append(begins, len(series))))
+        small = rank <= VALUES_MAX  # one more than may be named, to tell that there are too many
+        row, field = np.divmod(series, fields)
+        texts = [self.texts[at] for at in used[first].tolist()]
+        whole = Parts(
+            row.astype(np.int32), field.astype(np.int8), value.astype(np.int32), weight, codes, texts, is_settled=True
+        )
+        return whole if small.all() else whole.only(small, np.arange(int(row.max()) + 1)).settled()
 
     def only(self, inside: Bool, rows: Int64) -> Parts:
         """Keep some rows; `rows` gives each series its new number."""
@@ -89,34 +107,22 @@ class Parts:
 
     def select(self, place: Int64) -> Parts:
         """Keep the rows whose new number in `place` is not negative, under that number."""
-        return self.only(place[self.row] >= 0, place).compact()
-
-
-def united(codes: Sequence[UInt64], texts: Sequence[Sequence[str]]) -> tuple[UInt64, list[str], list[Int32]]:
-    """Make one table of several: its codes, ascending, their texts, and for each old table where its codes are."""
-    if len(codes) == 1 or all(one is codes[0] for one in codes[1:]):
-        same = np.arange(len(codes[0]), dtype=np.int32)
-        return codes[0], list(texts[0]), [same] * len(codes)
-    both, first, place = np.unique(np.concatenate(codes), return_index=True, return_inverse=True)
-    every = [text for own in texts for text in own]
-    ends = np.cumsum([len(own) for own in codes])[:-1]
-    return both, [every[at] for at in first.tolist()], np.split(place.astype(np.int32), ends)
+        return self.only(place[self.row] >= 0, place).settled()
 
 
 def merge_parts(parts: Sequence[tuple[Parts, Int64]]) -> Parts:
-    """Add parts up; the rows of each are translated through the array given with it."""
-    told = [part.compact() for part, _ in parts]
-    codes, texts, places = united([part.codes for part in told], [part.texts for part in told])
-    row = np.concatenate([row_of[part.row] for part, (_, row_of) in zip(told, parts, strict=True)])
-    field = np.concatenate([part.field for part in told])
-    value = np.concatenate([place[part.value] for part, place in zip(told, places, strict=True)])
-    weight = np.concatenate([part.weight for part in told])
-    fields = int(field.max(initial=0)) + 1
-    cells, weight = add_up((row * fields + field) * len(codes) + value, weight)
-    group, value = np.divmod(cells, max(len(codes), 1))
-    row, field = np.divmod(group, fields)
-    whole = Parts(row.astype(np.int32), field.astype(np.int8), value.astype(np.int32), weight, codes, texts)
-    return bounded(whole)
+    """Put parts beside each other; the rows of each are translated through the array given with it."""
+    told = [part for part, _ in parts]
+    before = np.cumsum([0, *(len(part.codes) for part in told)]).astype(np.int32)
+    beside = Parts(
+        np.concatenate([row_of[part.row] for part, row_of in parts]).astype(np.int32),
+        np.concatenate([part.field for part in told]),
+        np.concatenate([part.value + start for part, start in zip(told, before, strict=False)]),
+        np.concatenate([part.weight for part in told]),
+        np.concatenate([part.codes for part in told]),
+        [text for part in told for text in part.texts],
+    )
+    return beside if max(len(beside.row), len(beside.codes)) <= BESIDE * VALUES_MAX else beside.settled()
 
 
 def add_up(cells: Int64, weight: Int64 | None) -> tuple[Int64, Int64]:
@@ -140,25 +146,6 @@ def add_up(cells: Int64, weight: Int64 | None) -> tuple[Int64, Int64]:
     return ordered[starts], np.add.reduceat(weight[order], starts, axis=0)
 
 
-def bounded(parts: Parts) -> Parts:
-    """Cut off what is beyond the bound; `parts` are by series, field and code, each once."""
-    if len(parts.row) <= VALUES_MAX:
-        return parts
-    begins = np.flatnonzero(_begins(parts.row, parts.field))
-    rank = np.arange(len(parts.row)) - np.repeat(begins, np.diff(np.append(begins, len(parts.row))))
-    small = rank <= VALUES_MAX  # one more than may be named, to tell that there are too many
-    if small.all():
-        return parts
-    return parts.only(small, np.arange(int(parts.row.max()) + 1)).compact()
-
-
-def _begins(row: Int32, field: Int8) -> Bool:
-    """Say where another (series, field) begins."""
-    begins = np.ones(len(row), np.bool_)
-    begins[1:] = (row[1:] != row[:-1]) | (field[1:] != field[:-1])
-    return begins
-
-
 def top_of_panes(fields: Sequence[str], panes: Iterable[tuple[Int64, Parts]], wanted: Int64) -> dict[int, Top]:
     """Name the greatest contributors of some series over the panes of a window; each pane with its rows' series."""
     place = np.full(int(wanted.max(initial=-1)) + 1, -1)
@@ -171,7 +158,7 @@ def top_of_panes(fields: Sequence[str], panes: Iterable[tuple[Int64, Parts]], wa
             chosen.append((parts.only(inside, known), np.arange(len(wanted))))
     if not chosen:
         return {}
-    all_ = merge_parts(chosen)
+    all_ = merge_parts(chosen).settled()
     weights = exact.to_float(all_.weight) if all_.weight.ndim > 1 else all_.weight.astype(np.float64)
     brought: dict[tuple[int, int], dict[str, float]] = defaultdict(dict)
     series = wanted[all_.row].tolist()

@@ -14,15 +14,16 @@ from typing import Any
 import numpy as np
 
 from detectors.batch import Column, EventBatch, Int64, UInt64
-from detectors.cells import Cells
+from detectors.cells import Cells, Weighing
 from detectors.codes import MISSING, code_of, combine
 from detectors.latest import HIT, NO_HIT
 from detectors.partial import Array, Partial, Stages, Things, latest_things, merge, reduce_by
 from detectors.rules import Kind, Rule
-from detectors.sharing import Shared
+from detectors.sharing import Choice, Shared
 from detectors.steps import ACTUAL, PLANNED, STEP, UNTIL, countdown_roles, overruns_of, roles_of
 from detectors.transition import Key
 from detectors.vocabulary import Stream
+from detectors.where import asking
 
 _CHUNKS_MAX = 64  # parts of one open pane; more are merged, so that many small batches stay small
 
@@ -102,7 +103,8 @@ class Feeder:
     def __init__(self, rule: Rule, stream: Stream) -> None:
         self.rule = rule
         self.stream = stream
-        self._choice = repr((rule.where, rule.excepted))
+        self._choice = Choice.of(rule)
+        self._matching = asking(rule.measure.matching)
         self._open: dict[int, list[Partial]] = {}
 
     def feed(self, shared: Shared, rows: Int64, table: SeriesTable) -> None:
@@ -125,10 +127,10 @@ class Feeder:
     def _cells(self, shared: Shared, rows: Int64, table: SeriesTable) -> Iterator[Partial]:
         """Add the events that are the rule's up. Rules that choose and group alike share the cells."""
         rule = self.rule
-        events = shared.chosen(rule, self._choice)
+        events = shared.chosen(self._choice)
         if not len(events):
             return
-        alike = (self._choice, rule.hop_ms, table.by, table.level)
+        alike = (self._choice.name, rule.hop_ms, table.by, table.level)
         cells: Cells | None = shared.kept.get(alike)
         if cells is None:
             cells = shared.kept[alike] = Cells(shared, events, rows, table.keys, rule.hop_ms)
@@ -148,14 +150,14 @@ class Feeder:
             yield Partial(rule.id, end, keys, told, pairs, None, weights, moments, parts=parts)
 
     @cached_property
-    def _weighing(self) -> tuple[str, Any]:
+    def _weighing(self) -> Weighing:
         """Say what each event brings to the value: its amount to a sum, a hit to a share, itself to all others."""
-        measure = self.rule.measure
+        measure, below = self.rule.measure, self.rule.below
         if measure.kind is Kind.SUM:
-            return "sum", measure.field
+            return Weighing(f"sum {measure.field}", field=measure.field)
         if measure.kind is Kind.SHARE:  # a low share is driven by what does not match
-            return "hits", (measure.matching, self.rule.below)
-        return "count", None
+            return Weighing(repr((measure.matching, below)), matching=self._matching, turned=below)
+        return Weighing()
 
     def _columns(self, cells: Cells) -> dict[str, Array]:
         """Give every column that the measure adds up."""
@@ -167,7 +169,7 @@ class Feeder:
             case Kind.SILENT:
                 columns["last_ms"] = cells.last_ms()
             case Kind.SHARE:
-                columns["hits"] = cells.hits(measure.matching)
+                columns["hits"] = cells.hits(self._matching)
             case Kind.MAX:
                 columns["max"] = cells.greatest(field)
             case Kind.SUM | Kind.MEAN:
@@ -179,7 +181,7 @@ class Feeder:
         """Tell of every thing there are events of: what one is *not* any more counts too, so nothing is left out."""
         rule, batch = self.rule, shared.batch
         matched = np.zeros(len(batch), np.bool_)
-        matched[shared.chosen(rule, self._choice)] = True
+        matched[shared.chosen(self._choice)] = True
         ends = (batch.time_ms // rule.hop_ms + 1) * rule.hop_ms
         for end in np.unique(ends).tolist():
             events = np.flatnonzero(ends == end)
@@ -201,7 +203,7 @@ class Feeder:
         if measure.kind is Kind.NOW_DISTINCT:
             values = _codes(batch.columns[measure.field or ""])[events]
         if measure.kind is Kind.NOW_SHARE:
-            hit = shared.asked.matches(measure.matching)
+            hit = shared.asked.matches(self._matching)
             values = np.where(True if hit is None else hit[events], np.uint64(HIT), np.uint64(NO_HIT))
         if measure.clock is not None and measure.clock.moment is not None:
             numbers = _numbers(batch.columns[measure.clock.moment])[events]

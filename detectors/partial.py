@@ -7,7 +7,7 @@ several source partitions for one pane combine in any order.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -81,6 +81,12 @@ class Partial:
     moments: Moments | None = None
     side: int = 0
     parts: Parts | None = None
+
+    def settled(self) -> Partial:
+        """Give the same with its parts added up, once for all the times that it is written."""
+        if self.parts is None or self.parts.is_settled:
+            return self
+        return replace(self, parts=self.parts.settled())
 
     @property
     def name(self) -> str:

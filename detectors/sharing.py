@@ -11,7 +11,7 @@ import numpy as np
 from detectors import exact
 from detectors.batch import Bool, EventBatch, Float64, Int64, UInt64
 from detectors.codes import EMPTY, MISSING
-from detectors.where import Asked
+from detectors.where import Asked, Asking, asking
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,6 +29,20 @@ class Dense:
     texts: Sequence[str]
 
 
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which events are a rule's: those that match `where`, and not `except`. `name` is the same just where both are."""
+
+    name: str
+    where: Asking
+    excepted: Asking
+
+    @classmethod
+    def of(cls, rule: Rule) -> Choice:
+        """Read it off a rule."""
+        return cls(repr((rule.where, rule.excepted)), asking(rule.where), asking(rule.excepted))
+
+
 class Shared:
     """One batch, and what has been worked out about it."""
 
@@ -41,12 +55,12 @@ class Shared:
         self._limbs: dict[str, Int64] = {}
         self._everything = np.arange(len(batch))
 
-    def chosen(self, rule: Rule, choice: str) -> Int64:
-        """Give the numbers of the events that are a rule's; `choice` names its `where` and `except`."""
-        known = self._chosen.get(choice)
+    def chosen(self, choice: Choice) -> Int64:
+        """Give the numbers of the events that are a rule's."""
+        known = self._chosen.get(choice.name)
         if known is None:
-            wanted = self.asked.chosen_by(rule)
-            known = self._chosen[choice] = self._everything if wanted is None else np.flatnonzero(wanted)
+            wanted = self.asked.chosen(choice.where, choice.excepted)
+            known = self._chosen[choice.name] = self._everything if wanted is None else np.flatnonzero(wanted)
         return known
 
     def numbers(self, field: str) -> Float64:
