@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
 from detectors import contributors, exact, sketch
-from detectors.batch import Int64
-from detectors.contributors import Parts, add_up, merge_parts
+from detectors.batch import Int64, UInt64
+from detectors.contributors import Int32, Parts, add_up
 from detectors.durations import FOREVER
 from detectors.partial import Array, Moments, Weights, unique_pairs
-from detectors.sharing import Dense, Shared
+from detectors.sharing import Dense, Made, Shared, once
 from detectors.transition import Key
 from detectors.where import Asking
 
 _DENSE = 4  # cells an event, filled or not, up to which a place for each of them is cheaper than sorting the events
-
-Made = TypeVar("Made")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +75,7 @@ class Cells:
             yield end, slice(low, high), self._once(("keys", low), partial(self._keys.__getitem__, slice(low, high)))
 
     def _once(self, name: Hashable, make: Callable[[], Made]) -> Made:
-        if name not in self._kept:
-            self._kept[name] = make()
-        made: Made = self._kept[name]
-        return made
+        return once(self._kept, name, make)
 
     def _of(self, column: Array) -> Any:
         """Take the chosen events out of a column of all."""
@@ -166,29 +161,27 @@ class Cells:
 
     def parts(self, fields: Sequence[str], cells: slice, weighing: Weighing) -> Parts:
         """Say how much each value of some fields brought to the cells of a pane."""
-        alike = (tuple(fields), weighing.name)
-        whole = self._once(("parts", alike), partial(self._parts, fields, weighing))
-        return self._once(("parts", alike, cells.start), partial(_part, whole, cells))
-
-    def _parts(self, fields: Sequence[str], weighing: Weighing) -> Parts:
-        """Do that for all cells, by cell."""
-        everything, told = np.arange(len(self)), []
-        for kind, field in enumerate(fields):
-            dense = self._shared.dense(field)
-            row, value, weight = self._once(("brought", field, weighing.name), partial(self._brought, dense, weighing))
-            of_field = np.full(len(row), kind, np.int8)
-            told.append((Parts(row.astype(np.int32), of_field, value, weight, dense.codes, dense.texts), everything))
-        whole = merge_parts(told)
-        order = np.argsort(whole.row, kind="stable")
-        return replace(
-            whole,
-            row=whole.row[order],
-            field=whole.field[order],
-            value=whole.value[order],
-            weight=whole.weight[order],
+        return self._once(
+            ("parts", tuple(fields), weighing.name, cells.start), partial(self._parts, fields, cells, weighing)
         )
 
-    def _brought(self, dense: Dense, weighing: Weighing) -> tuple[Int64, Array, Int64]:
+    def _parts(self, fields: Sequence[str], cells: slice, weighing: Weighing) -> Parts:
+        dense = [self._shared.dense(field) for field in fields]
+        codes, texts, before = self._shared.once(("beside", tuple(fields)), partial(_beside, dense))
+        rows, kinds, values, weights = [], [], [], []
+        for kind, (field, one, start) in enumerate(zip(fields, dense, before, strict=True)):
+            row, value, weight = self._once(("brought", field, weighing.name), partial(self._brought, one, weighing))
+            own = _between(row, cells)
+            rows.append(row[own] - np.int32(cells.start))
+            kinds.append(np.full(own.stop - own.start, kind, np.int8))
+            values.append(value[own] + start)
+            weights.append(weight[own])
+        whole = Parts(
+            np.concatenate(rows), np.concatenate(kinds), np.concatenate(values), np.concatenate(weights), codes, texts
+        )
+        return whole if len(whole.row) <= contributors.VALUES_MAX else whole.settled()
+
+    def _brought(self, dense: Dense, weighing: Weighing) -> tuple[Int32, Int32, Int64]:
         """Add up what each value of a field brought to each cell: cell, value, weight, by cell and value."""
         places, own, weight = self._places, self._of(dense.place), None
         if weighing.field is not None:
@@ -201,14 +194,14 @@ class Cells:
         size = len(dense.codes)
         found, weights = add_up(places * size + own, weight)
         row, value = np.divmod(found, size)
-        return row, value.astype(np.int32), weights
+        return row.astype(np.int32), value.astype(np.int32), weights
 
 
-def _part(whole: Parts, cells: slice) -> Parts:
-    own = _between(whole.row, cells)
-    row = whole.row[own] - np.int32(cells.start)
-    one = Parts(row, whole.field[own], whole.value[own], whole.weight[own], whole.codes, whole.texts)
-    return one if len(row) <= contributors.VALUES_MAX else one.settled()
+def _beside(dense: Sequence[Dense]) -> tuple[UInt64, Sequence[str], Sequence[np.int32]]:
+    """Put the codes and texts of several fields beside each other. Say where those of each begin."""
+    codes = np.concatenate([one.codes for one in dense])
+    before = np.cumsum([0, *(len(one.codes) for one in dense[:-1])]).astype(np.int32)
+    return codes, [text for one in dense for text in one.texts], list(before)
 
 
 def _between(rows: Array, cells: slice) -> slice:

@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from sys import intern
 from typing import Any
 
@@ -136,37 +137,54 @@ def add_up(cells: Int64, weight: Int64 | None) -> tuple[Int64, Int64]:
         count = np.bincount(cells, minlength=size)
         there = np.flatnonzero(count)
         return there, (count if weight is None else np.bincount(cells, weight, size).astype(np.int64))[there]
-    order = np.argsort(cells, kind="stable")
-    ordered = cells[order]
-    starts = np.flatnonzero(np.concatenate((np.ones(min(len(ordered), 1), np.bool_), ordered[1:] != ordered[:-1])))
-    if not len(starts):
-        return ordered, np.zeros(0, np.int64) if weight is None else weight
+    order = None if weight is None else np.argsort(cells)
+    ordered = np.sort(cells) if order is None else cells[order]
+    starts = np.flatnonzero(np.diff(ordered, prepend=-1))
     if weight is None:
-        return ordered[starts], np.diff(np.append(starts, len(ordered)))
-    return ordered[starts], np.add.reduceat(weight[order], starts, axis=0)
+        return ordered[starts], np.diff(starts, append=len(ordered))
+    return ordered[starts], np.add.reduceat(weight[order], starts, axis=0) if len(starts) else weight
 
 
 def top_of_panes(fields: Sequence[str], panes: Iterable[tuple[Int64, Parts]], wanted: Int64) -> dict[int, Top]:
     """Name the greatest contributors of some series over the panes of a window; each pane with its rows' series."""
-    place = np.full(int(wanted.max(initial=-1)) + 1, -1)
-    place[wanted] = np.arange(len(wanted))
-    chosen = []
-    for rows, parts in panes:
-        known = np.where(rows < len(place), place[np.minimum(rows, len(place) - 1)], -1)
-        inside = known[parts.row] >= 0
-        if inside.any():
-            chosen.append((parts.only(inside, known), np.arange(len(wanted))))
-    if not chosen:
+    told = [(rows, parts) for rows, parts in panes if len(parts.row)]
+    if not told:
         return {}
-    all_ = merge_parts(chosen).settled()
-    weights = exact.to_float(all_.weight) if all_.weight.ndim > 1 else all_.weight.astype(np.float64)
-    brought: dict[tuple[int, int], dict[str, float]] = defaultdict(dict)
-    series = wanted[all_.row].tolist()
-    for row, field, value, weight in zip(
-        series, all_.field.tolist(), all_.value.tolist(), weights.tolist(), strict=True
-    ):
-        brought[row, field][all_.texts[value]] = weight
-    return _tops(fields, brought)
+    place = np.full(max(int(wanted.max(initial=-1)), *(int(rows.max()) for rows, _ in told)) + 1, -1)
+    place[wanted] = np.arange(len(wanted))
+    beside, every = [], np.arange(len(wanted))
+    for rows, parts in told:
+        known = place[rows]
+        inside = known[parts.row] >= 0
+        beside.append((parts.only(inside, known), every))
+    whole = merge_parts(beside).settled()
+    return _tops(fields, whole, wanted)
+
+
+def _tops(fields: Sequence[str], parts: Parts, series: Int64) -> dict[int, Top]:
+    """Name the greatest of settled parts; `series` are those of their rows."""
+    weights = exact.to_float(parts.weight) if parts.weight.ndim > 1 else parts.weight.astype(np.float64)
+    group = parts.row * len(fields) + parts.field
+    order = np.lexsort((-weights, group))
+    starts = np.flatnonzero(np.diff(group, prepend=-1))
+    tops: dict[int, list[Contributor]] = defaultdict(list)
+    for low, high in pairwise([*starts.tolist(), len(group)]):
+        total = math.fsum(weights[low:high].tolist())
+        if high - low > VALUES_MAX or not total > 0:
+            continue
+        best = order[low:high]
+        last = weights[best[min(SHOWN_MAX, len(best) - 1)]]  # one more, if one of those before says nothing
+        best = best[weights[best] >= last]  # equal ones go by name
+        values = [parts.texts[at] for at in parts.value[best].tolist()]
+        known = [
+            (text, weight) for text, weight in zip(values, weights[best].tolist(), strict=True) if text and weight > 0
+        ]
+        known.sort(key=lambda entry: (-entry[1], entry[0]))
+        field = fields[parts.field[low]]
+        tops[int(series[parts.row[low]])] += [
+            Contributor(field, text, round(weight / total, 4)) for text, weight in known[:SHOWN_MAX]
+        ]
+    return {row: tuple(top) for row, top in tops.items()}
 
 
 def top_of_things(fields: Sequence[str], things: Iterable[tuple[int, float, Sequence[str]]]) -> dict[int, Top]:
@@ -175,10 +193,7 @@ def top_of_things(fields: Sequence[str], things: Iterable[tuple[int, float, Sequ
     for row, weight, texts in things:
         for field, text in enumerate(texts):
             found[row, field][text].append(weight)
-    return _tops(fields, {place: {text: math.fsum(w) for text, w in of.items()} for place, of in found.items()})
-
-
-def _tops(fields: Sequence[str], brought: Mapping[tuple[int, int], Mapping[str, float]]) -> dict[int, Top]:
+    brought = {place: {text: math.fsum(w) for text, w in of.items()} for place, of in found.items()}
     tops: dict[int, list[Contributor]] = defaultdict(list)
     for (row, field), weights in sorted(brought.items(), key=lambda entry: entry[0]):
         total = math.fsum(weights.values())

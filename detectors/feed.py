@@ -19,73 +19,13 @@ from detectors.codes import MISSING, code_of, combine
 from detectors.latest import HIT, NO_HIT
 from detectors.partial import Array, Partial, Stages, Things, latest_things, merge, reduce_by
 from detectors.rules import Kind, Rule
+from detectors.seriestable import SeriesTable
 from detectors.sharing import Choice, Shared
 from detectors.steps import ACTUAL, PLANNED, STEP, UNTIL, countdown_roles, overruns_of, roles_of
-from detectors.transition import Key
 from detectors.vocabulary import Stream
 from detectors.where import asking
 
 _CHUNKS_MAX = 64  # parts of one open pane; more are merged, so that many small batches stay small
-
-
-class SeriesTable:
-    """The series of one `by` over one stream: key ↔ row. Rules with the same `by` share one.
-
-    `level` is that of a rule that is judged at several: it stands first in the keys, and `by` begins with its field.
-    """
-
-    def __init__(self, by: tuple[str, ...], level: str | None = None) -> None:
-        self.by = by
-        self.level = level
-        self.keys: list[Key] = []
-        self._known = np.full(1, np.iinfo(np.uint64).max)  # codes, sorted; the last stands for none
-        self._row_at = np.full(1, -1)  # the row of each
-
-    def rows(self, batch: EventBatch) -> Int64:
-        """Find the row of each event's series, making rows for new ones. Return (n,)."""
-        if not self.by:
-            if not self.keys:
-                self.keys.append(())
-            return np.zeros(len(batch), np.int64)
-        columns = [batch.columns[name] for name in self.by]
-        codes = combine([_codes(column) for column in columns], len(batch))
-        places = self._find(codes)
-        unknown = np.flatnonzero(self._known[places] != codes)
-        if len(unknown):
-            self._learn(codes, unknown, columns)
-            places = self._find(codes)
-        return self._row_at[places]
-
-    def _find(self, codes: UInt64) -> Int64:
-        """Give for each code the place in the sorted codes where it is, or would be."""
-        return np.minimum(np.searchsorted(self._known, codes), len(self._known) - 1)
-
-    def _learn(self, codes: UInt64, unknown: Int64, columns: Sequence[Column]) -> None:
-        """Make rows for the codes of the unknown events, in the order in which they came."""
-        fresh, first = np.unique(codes[unknown], return_index=True)
-        order = np.argsort(first)
-        for event in unknown[first[order]].tolist():
-            key = tuple(_key_value(column.values[event]) for column in columns)
-            self.keys.append(key if self.level is None else (self.level, *key))
-        known = np.concatenate((self._known, fresh[order]))
-        rows = np.concatenate((self._row_at, np.arange(len(self.keys) - len(fresh), len(self.keys))))
-        by_code = np.argsort(known)
-        self._known, self._row_at = known[by_code], rows[by_code]
-
-
-def _codes(column: Column) -> Any:
-    assert column.codes is not None, "a column asked for as a key has codes"
-    return column.codes
-
-
-def _key_value(value: object) -> str | float | bool:
-    """Read one value of a key: missing is the empty string, and 3.0 is 3."""
-    if value is None:
-        return ""
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-    assert isinstance(value, str | float | bool | int)
-    return value
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +47,9 @@ class Feeder:
         self._matching = asking(rule.measure.matching)
         self._open: dict[int, list[Partial]] = {}
 
-    def feed(self, shared: Shared, rows: Int64, table: SeriesTable) -> None:
-        """Count a batch into its panes. `rows` are the events' series in `table`."""
+    def feed(self, shared: Shared, table: SeriesTable) -> None:
+        """Count a batch into its panes; its events' series are those of `table`."""
+        rows = shared.rows(table)
         for part in self._things(shared, rows, table) if self._places_things else self._cells(shared, rows, table):
             chunks = self._open.setdefault(part.end_ms, [])
             chunks.append(part)
@@ -131,9 +72,7 @@ class Feeder:
         if not len(events):
             return
         alike = (self._choice.name, rule.hop_ms, table.by, table.level)
-        cells: Cells | None = shared.kept.get(alike)
-        if cells is None:
-            cells = shared.kept[alike] = Cells(shared, events, rows, table.keys, rule.hop_ms)
+        cells = shared.once(alike, lambda: Cells(shared, events, rows, table.keys, rule.hop_ms))
         columns, field = self._columns(cells), rule.measure.field or ""
         for end, own, keys in cells.panes():
             told = {name: column[own] for name, column in columns.items()}
@@ -199,25 +138,25 @@ class Feeder:
         numbers = np.full(size, np.nan)
         values = np.zeros(size, np.uint64)
         if measure.kind is Kind.NOW_SUM:
-            numbers = _numbers(batch.columns[measure.field or ""])[events]
+            numbers = shared.numbers(measure.field or "")[events]
         if measure.kind is Kind.NOW_DISTINCT:
-            values = _codes(batch.columns[measure.field or ""])[events]
+            values = shared.codes(measure.field or "")[events]
         if measure.kind is Kind.NOW_SHARE:
             hit = shared.asked.matches(self._matching)
             values = np.where(True if hit is None else hit[events], np.uint64(HIT), np.uint64(NO_HIT))
         if measure.clock is not None and measure.clock.moment is not None:
-            numbers = _numbers(batch.columns[measure.clock.moment])[events]
-            steps = _codes(batch.columns[STEP])[events] if measure.clock.ends else None
+            numbers = shared.numbers(measure.clock.moment)[events]
+            steps = shared.codes(STEP)[events] if measure.clock.ends else None
             values = countdown_roles(measure.clock, steps, numbers)
         elif measure.clock is not None:
-            values = roles_of(measure.clock, _codes(batch.columns[STEP])[events])
+            values = roles_of(measure.clock, shared.codes(STEP)[events])
             if UNTIL in batch.columns:
-                numbers = _numbers(batch.columns[UNTIL])[events]
+                numbers = shared.numbers(UNTIL)[events]
         if measure.clock is not None and measure.clock.name_worst:
-            planned, actual = (_numbers(batch.columns[name])[events] for name in (PLANNED, ACTUAL))
+            planned, actual = (shared.numbers(name)[events] for name in (PLANNED, ACTUAL))
             names = batch.columns[STEP].values
             stages = [str(names[event]) for event in events.tolist()], overruns_of(planned, actual)
-        codes = self._codes_of_things(batch, events)
+        codes = self._codes_of_things(shared, events)
         if level is not None:  # a thing has a place at each level
             codes = combine([codes, np.full(size, code_of(level), np.uint64)], size)
         things = Things(
@@ -234,15 +173,15 @@ class Feeder:
         )
         return things if things.every else latest_things([(things, np.arange(size))])
 
-    def _codes_of_things(self, batch: EventBatch, events: Int64) -> UInt64:
+    def _codes_of_things(self, shared: Shared, events: Int64) -> UInt64:
         """Give the code of each event's thing; an event that names none is one of its own."""
         if self.stream.thing is None:
             codes = np.zeros(len(events), np.uint64)
         else:
-            codes = _codes(batch.columns[self.stream.thing])[events]
+            codes = shared.codes(self.stream.thing)[events]
         nameless = np.flatnonzero(codes == MISSING)
         if len(nameless):
-            codes[nameless] = [code_of(f"id {batch.ids[event]}") for event in events[nameless].tolist()]
+            codes[nameless] = [code_of(f"id {shared.batch.ids[event]}") for event in events[nameless].tolist()]
         return codes
 
     def _texts(self, batch: EventBatch, events: Int64) -> list[tuple[str, ...]]:

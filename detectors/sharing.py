@@ -4,20 +4,32 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from sys import intern
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 from detectors import exact
-from detectors.batch import Bool, EventBatch, Float64, Int64, UInt64
+from detectors.batch import Bool, Column, EventBatch, Float64, Int64, UInt64
 from detectors.codes import EMPTY, MISSING
 from detectors.where import Asked, Asking, asking
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Hashable, Sequence
 
     from detectors.rules import Rule
+    from detectors.seriestable import SeriesTable
     from detectors.vocabulary import Stream
+
+
+Made = TypeVar("Made")
+
+
+def once(kept: dict[Hashable, Any], name: Hashable, make: Callable[[], Made]) -> Made:
+    """Give what is kept under a name, making it for the first who asks."""
+    if name not in kept:
+        kept[name] = make()
+    made: Made = kept[name]
+    return made
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,19 +61,21 @@ class Shared:
     def __init__(self, batch: EventBatch, stream: Stream) -> None:
         self.batch = batch
         self.asked = Asked(stream.fields, batch)
-        self.kept: dict[Any, Any] = {}  # what `detectors.cells` keeps here, by what it depends on
-        self._chosen: dict[str, Int64] = {}
-        self._dense: dict[str, Dense] = {}
-        self._limbs: dict[str, Int64] = {}
+        self._kept: dict[Hashable, Any] = {}
         self._everything = np.arange(len(batch))
+
+    def once(self, name: Hashable, make: Callable[[], Made]) -> Made:
+        """Give what is kept of this batch under a name, making it for the first who asks."""
+        return once(self._kept, name, make)
 
     def chosen(self, choice: Choice) -> Int64:
         """Give the numbers of the events that are a rule's."""
-        known = self._chosen.get(choice.name)
-        if known is None:
+
+        def make() -> Int64:
             wanted = self.asked.chosen(choice.where, choice.excepted)
-            known = self._chosen[choice.name] = self._everything if wanted is None else np.flatnonzero(wanted)
-        return known
+            return self._everything if wanted is None else np.flatnonzero(wanted)
+
+        return self.once(("chosen", choice.name), make)
 
     def numbers(self, field: str) -> Float64:
         """Give a field as numbers: (n,), NaN where it is missing."""
@@ -81,19 +95,31 @@ class Shared:
 
     def limbs(self, field: str) -> Int64:
         """Give a field as exact limbs: (n, LIMBS), 0 where it is missing."""
-        known = self._limbs.get(field)
-        if known is None:
-            known = self._limbs[field] = exact.split(np.nan_to_num(self.numbers(field), nan=0.0))
-        return known
+        return self.once(("limbs", field), lambda: exact.split(np.nan_to_num(self.numbers(field), nan=0.0)))
 
     def dense(self, field: str) -> Dense:
         """Number the texts of a field. An empty text says as much as none."""
-        known = self._dense.get(field)
-        if known is None:
+
+        def make() -> Dense:
             own = self.codes(field)
             own = np.where(own == np.uint64(EMPTY), np.uint64(MISSING), own)
-            codes, first, place = np.unique(own, return_index=True, return_inverse=True)
+            codes, place = np.unique(own, return_inverse=True)
+            some = np.empty(len(codes), np.int64)
+            some[place] = self._everything  # any event will do
             values = self.batch.columns[field].values
-            texts = [intern(str(values[event] or "")) for event in first.tolist()]
-            known = self._dense[field] = Dense(place, codes, texts)
-        return known
+            return Dense(place, codes, [intern(str(values[event] or "")) for event in some.tolist()])
+
+        return self.once(("dense", field), make)
+
+    def rows(self, table: SeriesTable) -> Int64:
+        """Give the series of each event in a table: (n,)."""
+        return self.once(("rows", table.by, table.level), lambda: self._rows(table))
+
+    def _rows(self, table: SeriesTable) -> Int64:
+        if len(table.by) != 1 or self.batch.columns[table.by[0]].numbers is not None:
+            return table.rows(self.batch)
+        (field,) = table.by
+        dense = self.dense(field)
+        one_each = Column(dense.texts, dense.codes)
+        rows = table.rows(EventBatch(self.batch.stream, dense.place[:0], dense.texts, {field: one_each}))
+        return rows[dense.place]

@@ -92,11 +92,8 @@ def test_every_stream_has_some_and_all_are_texts_that_name_nobody() -> None:
 
 def test_the_guide_tells_them() -> None:
     guide = (Path(__file__).parents[2] / "docs" / "rules.md").read_text(encoding="utf-8")
-    re.findall(r"^\| `(\w+)` \| (.*) \|$", guide, re.MULTILINE)
-    rows = {
-        name: tuple(re.findall(r"`(\w+)`", cell))
-        for name, cell in re.findall(r"^\| `(\w+)` \| (.*) \|$", guide, re.MULTILINE)
-    }
+    table = re.findall(r"^\| `(\w+)` \| (.*) \|$", guide, re.MULTILINE)
+    rows = {name: tuple(re.findall(r"`(\w+)`", cell)) for name, cell in table}
     assert {name: rows.get(name) for name in STREAMS} == {name: stream.drivers for name, stream in STREAMS.items()}
 
 
