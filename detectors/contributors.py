@@ -15,7 +15,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from sys import intern
 from typing import Any
 
 import numpy as np
@@ -23,6 +22,7 @@ import numpy.typing as npt
 
 from detectors import exact
 from detectors.batch import Bool, Int64, UInt64
+from detectors.codes import same
 from detectors.transition import Contributor
 
 Int32 = npt.NDArray[np.int32]
@@ -76,7 +76,7 @@ class Parts:
         order = np.argsort(known)
         known = known[order]
         value = np.searchsorted(known, code).astype(np.int32)
-        told = [intern(texts[at]) for at in order.tolist()]
+        told = [same(texts[at]) for at in order.tolist()]
         return cls(row.astype(np.int32), field, value, weight, known, told, is_settled=True)
 
     def settled(self) -> Parts:

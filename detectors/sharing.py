@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from sys import intern
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 from detectors import exact
 from detectors.batch import Bool, Column, EventBatch, Float64, Int64, UInt64
-from detectors.codes import EMPTY, MISSING
+from detectors.codes import EMPTY, MISSING, same
 from detectors.where import Asked, Asking, asking
 
 if TYPE_CHECKING:
@@ -107,7 +106,7 @@ class Shared:
             some = np.empty(len(codes), np.int64)
             some[place] = self._everything  # any event will do
             values = self.batch.columns[field].values
-            return Dense(place, codes, [intern(str(values[event] or "")) for event in some.tolist()])
+            return Dense(place, codes, [same(str(values[event] or "")) for event in some.tolist()])
 
         return self.once(("dense", field), make)
 
