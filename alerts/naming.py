@@ -58,6 +58,24 @@ def _place(field: str, value: KeyValue, english: English) -> KeyValue:
     return english.get(field, {}).get(value, value) if isinstance(value, str) else value
 
 
+TOLD_MAX = 3
+"""Contributors that stand behind a summary which does not place them itself: more is not read in passing."""
+
+
+def foremost(top: Sequence[Contributor]) -> list[Contributor]:
+    """Choose who is named behind a summary: of one field three, of two two and one, of three one each.
+
+    >>> top = [Contributor(field, name, 0.3) for field in ("outlet", "kind") for name in "abc"]
+    >>> [(one.field, one.value) for one in foremost(top)]
+    [('outlet', 'a'), ('outlet', 'b'), ('kind', 'a')]
+    """
+    fields: dict[str, list[Contributor]] = {}
+    for one in top:
+        fields.setdefault(one.field, []).append(one)
+    each, more = divmod(TOLD_MAX, max(len(fields), 1))
+    return [one for at, named in enumerate(fields.values()) for one in named[: each + (at < more)]]
+
+
 def top_words(top: Sequence[Contributor], language: Language, english: English) -> str:
     """Say who drives a value.
 

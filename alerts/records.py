@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from alerts.naming import NO_NAMES, English, spoken_key, top_words
+from alerts.naming import NO_NAMES, English, foremost, spoken_key, top_words
 from alerts.texts import LANGUAGES, Language, Words, fill, in_languages
 from detectors.transition import Contributor
 
@@ -227,5 +227,5 @@ def _summary(
         )
         told[language] = fill(templates[language], word)
         if top and "{top}" not in templates[language]:
-            told[language] += _MAINLY[language].format(top)
+            told[language] += _MAINLY[language].format(top_words(foremost(transition.top or ()), language, english))
     return told

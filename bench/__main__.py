@@ -18,6 +18,7 @@ from typing import Any
 from bench import machine
 from bench.compare import PARTICIPANTS, compare
 from bench.delay import delay
+from bench.mixed import mixed
 from bench.pages import pages
 from bench.replay import growth, replay
 from bench.report import render
@@ -29,7 +30,7 @@ from tests.parts.process import NotReady
 
 HERE = Path(__file__).resolve().parent
 RESULTS, REPORT = HERE / "results.json", HERE / "RESULTS.md"
-SECTIONS = ("compare", "steps", "replay", "growth", "delay", "pages", "scale", "rebalance")
+SECTIONS = ("compare", "steps", "replay", "mixed", "growth", "delay", "pages", "scale", "rebalance")
 RUNS, RUNS_QUICK = 5, 1
 _RUNS_FEW = 3  # of what is measured besides
 
@@ -42,6 +43,7 @@ def measure(sections: Sequence[str], *, quick: bool, runs: int, say: Say) -> dic
     work: dict[str, Callable[[], dict[str, Any]]] = {
         "steps": lambda: steps(quick=quick, runs=few, say=say),
         "replay": lambda: replay(quick=quick, runs=runs, say=say),
+        "mixed": lambda: mixed(quick=quick, runs=few, say=say),
         "growth": lambda: growth(quick=quick, runs=few, say=say),
         "delay": lambda: delay(quick=quick, say=say),
         "pages": lambda: pages(quick=quick, say=say),

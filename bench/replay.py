@@ -100,6 +100,11 @@ def _rules(number: int) -> str:
     return "version: 1\nrules:\n" + "".join(lines)
 
 
+def replay_file(folder: Path, events: int, file: Path, rules: Path) -> dict[str, Any]:
+    """Replay a file of so many events once, in a process of its own."""
+    return _run("replay_file", folder, str(events), str(file), "--rules", str(rules))
+
+
 def _run(module: str, folder: Path, *arguments: str) -> dict[str, Any]:
     lateness = ["--lateness", "5s"] if module == "replay_file" else []
     command = [sys.executable, "-m", f"bench.participants.{module}", *arguments, *lateness]

@@ -51,6 +51,7 @@ def render(found: Mapping[str, Any]) -> str:
         for name, title in (
             ("steps", "Where the time of an event goes: one rule, one process, from memory, µs an event"),
             ("replay", "`tocsin replay` against reading and decoding the same file"),
+            ("mixed", "All streams at once, all shipped packs: `tocsin replay`, beside one rule over the same file"),
             ("growth", "Growth: times as ratios, memory of the whole process"),
             ("delay", "Detection delay: boundary reached by event time → alert record in Kafka (with the lateness)"),
             ("pages", "Pages in a storm: alert record in Kafka → page with its receiver; and a receiver that hangs"),

@@ -22,7 +22,7 @@ from detectors.grading import (
     read_times,
 )
 from detectors.hours import HERE, Almanac
-from detectors.keying import check_apart, read_at, read_by, read_contributors, spoken_of
+from detectors.keying import check_apart, read_at, read_by, read_contributors, spoken_of, usual_contributors
 from detectors.measures import check_share, read_measure
 from detectors.measures_ahead import check_window, select_agents
 from detectors.occasions import read_quiet, read_when
@@ -127,6 +127,7 @@ def _read_rule(
         measure = measure.base or measure
     if name is not None:
         driven = driven_by(measure, streams[name], streams, below=below)
+        settings["contributors"] = usual_contributors(driven, settings)
         settings |= _read_each(parts, {"contributors": lambda part: read_contributors(part, driven, measure)})
     settings |= _read_each(parts, {"targets": read_targets})
     targets: Mapping[str, float] = settings.get("targets", {})

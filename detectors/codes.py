@@ -20,6 +20,17 @@ def code_of(text: str) -> int:
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little") or 1
 
 
+_SAME_MAX = 1 << 16
+_same: dict[str, str] = {}
+
+
+def same(text: str) -> str:
+    """Give the one object that stands for all equal texts seen lately, so that those which are kept are kept once."""
+    if len(_same) >= _SAME_MAX:
+        _same.clear()
+    return _same.setdefault(text, text)
+
+
 EMPTY = code_of("")
 _MIX = np.uint64(0x9E3779B97F4A7C15)  # 2^64 / golden ratio: spreads neighbouring codes over all bits
 

@@ -12,140 +12,179 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from detectors import exact
-from detectors.batch import Bool, EventBatch, Int64, UInt64
-from detectors.codes import EMPTY, MISSING
+from detectors.batch import Bool, Int64, UInt64
+from detectors.codes import same
 from detectors.transition import Contributor
+
+Int32 = npt.NDArray[np.int32]
+Int8 = npt.NDArray[np.int8]
 
 VALUES_MAX = 2_048
 """Values of one field that a series tells apart in a window."""
+BESIDE = 4
+"""Times as many rows, or codes, are put beside each other, of all series and fields, before they are added up."""
 SHOWN_MAX = 3
 """Contributors of one field that an alert names."""
+
+_DENSE = 4  # places a cell, filled or not, up to which counting them all is cheaper than sorting
+_EXACT = 2**53  # bincount adds in doubles
 
 Top = tuple[Contributor, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """Who brought how much of a pane: parallel columns, a row a (series, field, value), in any order.
+    """Who brought how much of a pane: parallel columns, a row a (series, field, value).
 
-    `row` is into the partial's keys, `field` into the rule's contributors, `weight` (n,) or exact limbs (n, LIMBS).
-    `texts` gives each code its value.
+    `row` is into the partial's keys, `field` into the rule's contributors, `value` into `codes` and `texts`, `weight`
+    (n,) or exact limbs (n, LIMBS). Settled, rows and codes ascend and each is there once. Until then parts are only put
+    beside each other (adding up is dearer, and mostly nobody asks), and some codes may be nobody's.
     """
 
-    row: Int64
-    field: np.ndarray[Any, np.dtype[np.int8]]
-    code: UInt64
+    row: Int32
+    field: Int8
+    value: Int32
     weight: Int64
-    texts: Mapping[int, str]
+    codes: UInt64
+    texts: Sequence[str]
+    is_settled: bool = False
+
+    @property
+    def code(self) -> UInt64:
+        """The code of each row's value."""
+        return self.codes[self.value]
 
     def state(self) -> list[Any]:
-        """Write down as plain data and arrays."""
-        return [self.row, self.field, self.code, self.weight, list(self.texts), list(self.texts.values())]
+        """Write down as plain data and arrays, without the codes that nobody has."""
+        own = self.settled()
+        return [own.row, own.field, own.code, own.weight, own.codes.tolist(), list(own.texts)]
 
     @classmethod
     def of(cls, state: Sequence[Any]) -> Parts:
-        """Take up what `state` wrote."""
+        """Take up what `state` wrote. Panes of one window mostly name the same: each text is kept once."""
         row, field, code, weight, codes, texts = state
-        return cls(row, field, code, weight, dict(zip(codes, texts, strict=True)))
+        known = np.array(codes, np.uint64)
+        order = np.argsort(known)
+        known = known[order]
+        value = np.searchsorted(known, code).astype(np.int32)
+        told = [same(texts[at]) for at in order.tolist()]
+        return cls(row.astype(np.int32), field, value, weight, known, told, is_settled=True)
+
+    def settled(self) -> Parts:
+        """Add up what is only put beside each other, and drop what is beyond the bound or nobody's."""
+        if self.is_settled:
+            return self
+        used = np.flatnonzero(np.bincount(self.value, minlength=len(self.codes)))
+        codes, first, place = np.unique(self.codes[used], return_index=True, return_inverse=True)
+        value_of = np.zeros(len(self.codes), np.int64)
+        value_of[used] = place
+        fields = int(self.field.max(initial=0)) + 1
+        series = self.row.astype(np.int64) * fields + self.field
+        cells, weight = add_up(series * len(codes) + value_of[self.value], self.weight)
+        series, value = np.divmod(cells, max(len(codes), 1))
+        begins = np.flatnonzero(np.diff(series, prepend=-1))
+        rank = np.arange(len(series)) - np.repeat(begins, np.diff(np.append(begins, len(series))))
+        small = rank <= VALUES_MAX  # one more than may be named, to tell that there are too many
+        row, field = np.divmod(series, fields)
+        texts = [self.texts[at] for at in used[first].tolist()]
+        whole = Parts(
+            row.astype(np.int32), field.astype(np.int8), value.astype(np.int32), weight, codes, texts, is_settled=True
+        )
+        return whole if small.all() else whole.only(small, np.arange(int(row.max()) + 1)).settled()
+
+    def only(self, inside: Bool, rows: Int64) -> Parts:
+        """Keep some rows; `rows` gives each series its new number."""
+        row = rows[self.row[inside]].astype(np.int32)
+        return Parts(row, self.field[inside], self.value[inside], self.weight[inside], self.codes, self.texts)
 
     def select(self, place: Int64) -> Parts:
         """Keep the rows whose new number in `place` is not negative, under that number."""
-        inside = place[self.row] >= 0
-        code = self.code[inside]
-        return Parts(place[self.row[inside]], self.field[inside], code, self.weight[inside], _named(self.texts, code))
-
-
-def parts_of(fields: Sequence[str], batch: EventBatch, events: Int64, rows: Int64, weight: Int64) -> Parts:
-    """Add up what each value of each field brought. `rows` and `weight` are parallel to `events`."""
-    found: list[Parts] = []
-    for number, field in enumerate(fields):
-        column = batch.columns[field]
-        assert column.codes is not None, "contributors are texts, and texts have codes"
-        own = column.codes[events]
-        own = np.where(own == np.uint64(EMPTY), np.uint64(MISSING), own)  # an empty text says as much as none
-        codes, first, place = np.unique(own, return_index=True, return_inverse=True)
-        cells, order = np.unique(rows * len(codes) + place, return_inverse=True)
-        total = exact.total(order, weight, len(cells)) if weight.ndim > 1 else _counted(order, weight, len(cells))
-        texts = [column.values[event] for event in events[first].tolist()]
-        named = {code: str(text or "") for code, text in zip(codes.tolist(), texts, strict=True)}
-        kind = np.full(len(cells), number, np.int8)
-        found.append(Parts(cells // len(codes), kind, codes[cells % len(codes)], total, named))
-    if max(len(parts.row) for parts in found) > VALUES_MAX:
-        return merge_parts([(parts, np.arange(int(rows.max(initial=0)) + 1)) for parts in found])
-    texts_of_all = {code: text for parts in found for code, text in parts.texts.items()}
-    return Parts(
-        np.concatenate([parts.row for parts in found]),
-        np.concatenate([parts.field for parts in found]),
-        np.concatenate([parts.code for parts in found]),
-        np.concatenate([parts.weight for parts in found]),
-        texts_of_all,
-    )
-
-
-def _counted(groups: Int64, weight: Int64, size: int) -> Int64:
-    return np.bincount(groups, weight, size).astype(np.int64)  # counts of one batch: exact in doubles
+        return self.only(place[self.row] >= 0, place).settled()
 
 
 def merge_parts(parts: Sequence[tuple[Parts, Int64]]) -> Parts:
-    """Add parts up; the rows of each are translated through the array given with it."""
-    row = np.concatenate([row_of[part.row] for part, row_of in parts])
-    field = np.concatenate([part.field for part, _ in parts])
-    code = np.concatenate([part.code for part, _ in parts])
-    weight = np.concatenate([part.weight for part, _ in parts])
-    texts = {code: text for part, _ in parts for code, text in part.texts.items()}
-    order = np.lexsort((code, field, row))
-    row, field, code, weight = row[order], field[order], code[order], weight[order]
-    fresh = _begins(row, field)
-    fresh[1:] |= code[1:] != code[:-1]
-    starts = np.flatnonzero(fresh)
-    if len(starts):
-        row, field, code, weight = row[starts], field[starts], code[starts], np.add.reduceat(weight, starts, axis=0)
-    begins = np.flatnonzero(_begins(row, field))
-    rank = np.arange(len(row)) - np.repeat(begins, np.diff(np.append(begins, len(row))))
-    if (rank > VALUES_MAX).any():
-        small = rank <= VALUES_MAX  # one more than may be named, to tell that there are too many
-        row, field, code, weight = row[small], field[small], code[small], weight[small]
-        texts = _named(texts, code)
-    return Parts(row, field, code, weight, texts)
+    """Put parts beside each other; the rows of each are translated through the array given with it."""
+    told = [part for part, _ in parts]
+    before = np.cumsum([0, *(len(part.codes) for part in told)]).astype(np.int32)
+    beside = Parts(
+        np.concatenate([row_of[part.row] for part, row_of in parts]).astype(np.int32),
+        np.concatenate([part.field for part in told]),
+        np.concatenate([part.value + start for part, start in zip(told, before, strict=False)]),
+        np.concatenate([part.weight for part in told]),
+        np.concatenate([part.codes for part in told]),
+        [text for part in told for text in part.texts],
+    )
+    return beside if max(len(beside.row), len(beside.codes)) <= BESIDE * VALUES_MAX else beside.settled()
 
 
-def _begins(row: Int64, field: Any) -> Bool:
-    """Say where another (series, field) begins."""
-    begins = np.ones(len(row), np.bool_)
-    begins[1:] = (row[1:] != row[:-1]) | (field[1:] != field[:-1])
-    return begins
+def add_up(cells: Int64, weight: Int64 | None) -> tuple[Int64, Int64]:
+    """Add the weights of each cell up (None: 1 each). Return the cells there are, ascending, and their weights.
 
-
-def _named(texts: Mapping[int, str], codes: UInt64) -> dict[int, str]:
-    return {code: texts[code] for code in np.unique(codes).tolist()}
+    >>> [column.tolist() for column in add_up(np.array([7, 3, 7]), np.array([1, 5, 2]))]
+    [[3, 7], [5, 3]]
+    """
+    size = int(cells.max(initial=-1)) + 1
+    if size <= _DENSE * len(cells) and (weight is None or (weight.ndim == 1 and weight.sum() < _EXACT)):
+        count = np.bincount(cells, minlength=size)
+        there = np.flatnonzero(count)
+        return there, (count if weight is None else np.bincount(cells, weight, size).astype(np.int64))[there]
+    order = None if weight is None else np.argsort(cells)
+    ordered = np.sort(cells) if order is None else cells[order]
+    starts = np.flatnonzero(np.diff(ordered, prepend=-1))
+    if weight is None:
+        return ordered[starts], np.diff(starts, append=len(ordered))
+    return ordered[starts], np.add.reduceat(weight[order], starts, axis=0) if len(starts) else weight
 
 
 def top_of_panes(fields: Sequence[str], panes: Iterable[tuple[Int64, Parts]], wanted: Int64) -> dict[int, Top]:
     """Name the greatest contributors of some series over the panes of a window; each pane with its rows' series."""
-    chosen = []
-    for rows, parts in panes:
-        series = rows[parts.row]
-        inside = np.isin(series, wanted)
-        if inside.any():
-            part = Parts(series[inside], parts.field[inside], parts.code[inside], parts.weight[inside], parts.texts)
-            chosen.append((part, np.arange(int(series.max()) + 1)))
-    if not chosen:
+    told = [(rows, parts) for rows, parts in panes if len(parts.row)]
+    if not told:
         return {}
-    all_ = merge_parts(chosen)
-    weights = exact.to_float(all_.weight) if all_.weight.ndim > 1 else all_.weight.astype(np.float64)
-    brought: dict[tuple[int, int], dict[str, float]] = defaultdict(dict)
-    for row, field, code, weight in zip(
-        all_.row.tolist(), all_.field.tolist(), all_.code.tolist(), weights.tolist(), strict=True
-    ):
-        brought[row, field][all_.texts[code]] = weight
-    return _tops(fields, brought)
+    place = np.full(max(int(wanted.max(initial=-1)), *(int(rows.max()) for rows, _ in told)) + 1, -1)
+    place[wanted] = np.arange(len(wanted))
+    beside, every = [], np.arange(len(wanted))
+    for rows, parts in told:
+        known = place[rows]
+        inside = known[parts.row] >= 0
+        beside.append((parts.only(inside, known), every))
+    whole = merge_parts(beside).settled()
+    return _tops(fields, whole, wanted)
+
+
+def _tops(fields: Sequence[str], parts: Parts, series: Int64) -> dict[int, Top]:
+    """Name the greatest of settled parts; `series` are those of their rows."""
+    weights = exact.to_float(parts.weight) if parts.weight.ndim > 1 else parts.weight.astype(np.float64)
+    group = parts.row * len(fields) + parts.field
+    order = np.lexsort((-weights, group))
+    starts = np.flatnonzero(np.diff(group, prepend=-1))
+    tops: dict[int, list[Contributor]] = defaultdict(list)
+    for low, high in pairwise([*starts.tolist(), len(group)]):
+        total = math.fsum(weights[low:high].tolist())
+        if high - low > VALUES_MAX or not total > 0:
+            continue
+        best = order[low:high]
+        last = weights[best[min(SHOWN_MAX, len(best) - 1)]]  # one more, if one of those before says nothing
+        best = best[weights[best] >= last]  # equal ones go by name
+        values = [parts.texts[at] for at in parts.value[best].tolist()]
+        known = [
+            (text, weight) for text, weight in zip(values, weights[best].tolist(), strict=True) if text and weight > 0
+        ]
+        known.sort(key=lambda entry: (-entry[1], entry[0]))
+        field = fields[parts.field[low]]
+        tops[int(series[parts.row[low]])] += [
+            Contributor(field, text, round(weight / total, 4)) for text, weight in known[:SHOWN_MAX]
+        ]
+    return {row: tuple(top) for row, top in tops.items()}
 
 
 def top_of_things(fields: Sequence[str], things: Iterable[tuple[int, float, Sequence[str]]]) -> dict[int, Top]:
@@ -154,10 +193,7 @@ def top_of_things(fields: Sequence[str], things: Iterable[tuple[int, float, Sequ
     for row, weight, texts in things:
         for field, text in enumerate(texts):
             found[row, field][text].append(weight)
-    return _tops(fields, {place: {text: math.fsum(w) for text, w in of.items()} for place, of in found.items()})
-
-
-def _tops(fields: Sequence[str], brought: Mapping[tuple[int, int], Mapping[str, float]]) -> dict[int, Top]:
+    brought = {place: {text: math.fsum(w) for text, w in of.items()} for place, of in found.items()}
     tops: dict[int, list[Contributor]] = defaultdict(list)
     for (row, field), weights in sorted(brought.items(), key=lambda entry: entry[0]):
         total = math.fsum(weights.values())

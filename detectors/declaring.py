@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
+from detectors.keying import read_drivers
 from detectors.places import Place, describe, quoted
 from detectors.vocabulary import STREAMS, Field, FieldType, Stream
 
-STREAM_KEYS = ("fields", "thing", "key")
+STREAM_KEYS = ("fields", "thing", "key", "contributors")
 FIELD_KEYS = ("type", "required", "one_of")
 FIELDS_MAX = 64
+_PLACES = ("region", "outlet")
 TYPES: Mapping[str, FieldType] = {type_.value: type_ for type_ in FieldType}
 
 TAKEN = ("alerts", "deadletters", "late", "notices", "partials", "retries", "snapshots")
@@ -24,7 +27,7 @@ _FIELD_NAME = re.compile(r"[a-z][a-z0-9_]{0,39}", re.ASCII)
 
 
 def read_streams(place: Place) -> dict[str, Stream]:
-    """Read `{NAME: {fields: {FIELD: type or {type, required, one_of}}, thing: FIELD, key: FIELD}}`.
+    """Read `{NAME: {fields: {FIELD: type or {type, required, one_of}}, thing: FIELD, key: FIELD, contributors: […]}}`.
 
     >>> fields = {"locker": {"required": True}, "doors": "number"}
     >>> stream = read_streams(Place({"lockers": {"fields": fields, "thing": "locker"}}, (), []))["lockers"]
@@ -60,7 +63,15 @@ def _read_stream(place: Place, name: str) -> Stream | None:
             f'every event names its thing: "{thing}" must be a required string, of any value: '
             f"write {thing}: {{required: true}}"
         )
-    return Stream(name, fields, **named) if len(place.problems) == before else None
+    stream = Stream(name, fields, **named, drivers=_usual_drivers(fields))
+    if "contributors" in parts:
+        stream = replace(stream, drivers=read_drivers(parts["contributors"], stream))
+    return stream if len(place.problems) == before else None
+
+
+def _usual_drivers(fields: Mapping[str, Field]) -> tuple[str, ...]:
+    """Name the fields that surely have few values: those of a closed vocabulary, and the places all streams know."""
+    return tuple(name for name, field in fields.items() if field.one_of or (name in _PLACES and field == Field()))
 
 
 def _read_fields(place: Place) -> dict[str, Field]:

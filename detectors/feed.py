@@ -6,105 +6,34 @@ watermark closes them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from detectors import exact, sketch
 from detectors.batch import Column, EventBatch, Int64, UInt64
+from detectors.cells import Cells, Weighing
 from detectors.codes import MISSING, code_of, combine
-from detectors.contributors import parts_of
 from detectors.latest import HIT, NO_HIT
-from detectors.partial import (
-    Array,
-    Moments,
-    Partial,
-    Stages,
-    Things,
-    Weights,
-    latest_things,
-    merge,
-    reduce_events,
-    unique_pairs,
-)
+from detectors.partial import Array, Partial, Stages, Things, latest_things, merge, reduce_by
 from detectors.rules import Kind, Rule
+from detectors.seriestable import SeriesTable
+from detectors.sharing import Choice, Shared
 from detectors.steps import ACTUAL, PLANNED, STEP, UNTIL, countdown_roles, overruns_of, roles_of
-from detectors.transition import Key
 from detectors.vocabulary import Stream
-from detectors.where import chosen_by, matches
+from detectors.where import asking
 
 _CHUNKS_MAX = 64  # parts of one open pane; more are merged, so that many small batches stay small
 
 
-class SeriesTable:
-    """The series of one `by` over one stream: key ↔ row. Rules with the same `by` share one.
-
-    `level` is that of a rule that is judged at several: it stands first in the keys, and `by` begins with its field.
-    """
-
-    def __init__(self, by: tuple[str, ...], level: str | None = None) -> None:
-        self.by = by
-        self.level = level
-        self.keys: list[Key] = []
-        self._known = np.full(1, np.iinfo(np.uint64).max)  # codes, sorted; the last stands for none
-        self._row_at = np.full(1, -1)  # the row of each
-
-    def rows(self, batch: EventBatch) -> Int64:
-        """Find the row of each event's series, making rows for new ones. Return (n,)."""
-        if not self.by:
-            if not self.keys:
-                self.keys.append(())
-            return np.zeros(len(batch), np.int64)
-        columns = [batch.columns[name] for name in self.by]
-        codes = combine([_codes(column) for column in columns], len(batch))
-        places = self._find(codes)
-        unknown = np.flatnonzero(self._known[places] != codes)
-        if len(unknown):
-            self._learn(codes, unknown, columns)
-            places = self._find(codes)
-        return self._row_at[places]
-
-    def _find(self, codes: UInt64) -> Int64:
-        """Give for each code the place in the sorted codes where it is, or would be."""
-        return np.minimum(np.searchsorted(self._known, codes), len(self._known) - 1)
-
-    def _learn(self, codes: UInt64, unknown: Int64, columns: Sequence[Column]) -> None:
-        """Make rows for the codes of the unknown events, in the order in which they came."""
-        fresh, first = np.unique(codes[unknown], return_index=True)
-        order = np.argsort(first)
-        for event in unknown[first[order]].tolist():
-            key = tuple(_key_value(column.values[event]) for column in columns)
-            self.keys.append(key if self.level is None else (self.level, *key))
-        known = np.concatenate((self._known, fresh[order]))
-        rows = np.concatenate((self._row_at, np.arange(len(self.keys) - len(fresh), len(self.keys))))
-        by_code = np.argsort(known)
-        self._known, self._row_at = known[by_code], rows[by_code]
-
-
-def _codes(column: Column) -> Any:
-    assert column.codes is not None, "a column asked for as a key has codes"
-    return column.codes
-
-
-def _key_value(value: object) -> str | float | bool:
-    """Read one value of a key: missing is the empty string, and 3.0 is 3."""
-    if value is None:
-        return ""
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-    assert isinstance(value, str | float | bool | int)
-    return value
-
-
 @dataclass(frozen=True, slots=True)
 class _Chosen:
-    """Events of a batch, by number, that fall into one pane, and their series; `matched` is of the whole batch."""
+    """Events of a batch, by number, that fall into one pane, and their rows in it; `matched` is of the whole batch."""
 
-    batch: EventBatch
     events: Int64
-    rows: Int64
+    places: Int64
     matched: Array
 
 
@@ -113,144 +42,128 @@ class Feeder:
 
     def __init__(self, rule: Rule, stream: Stream) -> None:
         self.rule = rule
-        self._stream = stream
+        self.stream = stream
+        self._choice = Choice.of(rule)
+        self._matching = asking(rule.measure.matching)
         self._open: dict[int, list[Partial]] = {}
 
-    def feed(self, batch: EventBatch, rows: Int64, table: SeriesTable) -> None:
-        """Count a batch into its panes. `rows` are the events' series in `table`."""
-        rule = self.rule
-        wanted = chosen_by(rule, self._stream.fields, batch)
-        ends = (batch.time_ms // rule.hop_ms + 1) * rule.hop_ms
-        if rule.measure.kind.places_things:
-            # What a thing is *not* any more counts too, so nothing is left out here.
-            chosen = np.arange(len(batch))
-            matched = np.ones(len(batch), np.bool_) if wanted is None else wanted
-        else:
-            chosen = np.arange(len(batch)) if wanted is None else np.flatnonzero(wanted)
-            matched = np.ones(0, np.bool_)
-        if not len(chosen):
-            return
-        low, high = int(ends[chosen].min()), int(ends[chosen].max())
-        for end in [low] if low == high else np.unique(ends[chosen]).tolist():
-            inside = chosen if low == high else chosen[ends[chosen] == end]
-            part = self._part(end, _Chosen(batch, inside, rows[inside], matched), table)
-            chunks = self._open.setdefault(end, [])
+    def feed(self, shared: Shared, table: SeriesTable) -> None:
+        """Count a batch into its panes; its events' series are those of `table`."""
+        rows = shared.rows(table)
+        for part in self._things(shared, rows, table) if self._places_things else self._cells(shared, rows, table):
+            chunks = self._open.setdefault(part.end_ms, [])
             chunks.append(part)
             if len(chunks) > _CHUNKS_MAX:
-                self._open[end] = [merge(chunks)]
+                self._open[part.end_ms] = [merge(chunks)]
 
     def close(self, watermark_ms: int) -> list[Partial]:
         """Take out the panes that are complete at this watermark, in order."""
         ends = sorted(end for end in self._open if end <= watermark_ms)
         return [merge(self._open.pop(end)) for end in ends]
 
-    def _part(self, end: int, chosen: _Chosen, table: SeriesTable) -> Partial:
-        batch, events, rows = chosen.batch, chosen.events, chosen.rows
-        if self.rule.measure.kind.places_things:
-            columns: dict[str, Array] = {"first_ms": batch.time_ms[events]} if self.rule.below else {}
-            groups, places = np.unique(rows, return_inverse=True)
-            keys = [table.keys[row] for row in groups.tolist()]
-            things = self._things(chosen, places, table.level)
-            return Partial(self.rule.id, end, keys, reduce_events(rows, columns)[1], None, things)
-        columns = self._columns(batch, events)
-        groups, columns = reduce_events(rows, columns)
-        pairs = None
-        if self.rule.measure.kind is Kind.DISTINCT:
-            codes = _codes(batch.columns[self.rule.measure.field or ""])[events]
-            there = codes != 0
-            pairs = unique_pairs(np.searchsorted(groups, rows[there]), codes[there])
-        keys = [table.keys[row] for row in groups.tolist()]
-        weights = moments = parts = None
-        if self.rule.measure.kind in (Kind.QUANTILE, Kind.MOMENTS):
-            weights, moments = self._singled(batch, events, np.searchsorted(groups, rows), columns)
-        if self.rule.contributors:
-            weight = self._weight(batch, events)
-            parts = parts_of(self.rule.contributors, batch, events, np.searchsorted(groups, rows), weight)
-        return Partial(self.rule.id, end, keys, columns, pairs, None, weights, moments, parts=parts)
+    @property
+    def _places_things(self) -> bool:
+        return self.rule.measure.kind.places_things
 
-    def _singled(
-        self, batch: EventBatch, events: Int64, places: Int64, columns: dict[str, Array]
-    ) -> tuple[Weights | None, Moments | None]:
-        """Give what is told of single events: values for a quantile, moments for an unmatched."""
-        measure = self.rule.measure
-        if measure.kind is Kind.QUANTILE:
-            numbers = _numbers(batch.columns[measure.field or ""])[events]
-            there = ~np.isnan(numbers)
-            weights = sketch.weigh(places[there], numbers[there], np.ones(there.sum(), np.int64))
-            columns["coarse"], weights = sketch.bounded(columns["coarse"], weights)
-            return weights, None
-        codes = _codes(batch.columns[measure.field or ""])[events]
-        there = codes != 0
-        return None, (places[there], codes[there], batch.time_ms[events][there])
+    def _cells(self, shared: Shared, rows: Int64, table: SeriesTable) -> Iterator[Partial]:
+        """Add the events that are the rule's up. Rules that choose and group alike share the cells."""
+        rule = self.rule
+        events = shared.chosen(self._choice)
+        if not len(events):
+            return
+        alike = (self._choice.name, rule.hop_ms, table.by, table.level)
+        cells = shared.once(alike, lambda: Cells(shared, events, rows, table.keys, rule.hop_ms))
+        columns, field = self._columns(cells), rule.measure.field or ""
+        for end, own, keys in cells.panes():
+            told = {name: column[own] for name, column in columns.items()}
+            pairs = weights = moments = parts = None
+            match rule.measure.kind:
+                case Kind.DISTINCT:
+                    pairs = cells.pairs(field, own)
+                case Kind.QUANTILE:
+                    told["coarse"], weights = cells.weights(field, own)
+                case Kind.MOMENTS:
+                    moments = cells.moments(field, own)
+            if rule.contributors:
+                parts = cells.parts(rule.contributors, own, self._weighing)
+            yield Partial(rule.id, end, keys, told, pairs, None, weights, moments, parts=parts)
 
-    def _weight(self, batch: EventBatch, events: Int64) -> Array:
-        """Give what each event brings to the value: its amount to a sum, a hit to a share, itself to all others."""
-        measure = self.rule.measure
+    @cached_property
+    def _weighing(self) -> Weighing:
+        """Say what each event brings to the value: its amount to a sum, a hit to a share, itself to all others."""
+        measure, below = self.rule.measure, self.rule.below
         if measure.kind is Kind.SUM:
-            return exact.split(np.nan_to_num(_numbers(batch.columns[measure.field or ""])[events], nan=0.0))
-        hit = matches(measure.matching, self._stream.fields, batch) if measure.kind is Kind.SHARE else None
-        if hit is None:
-            return np.ones(len(events), np.int64)
-        brings: Array = hit[events] != self.rule.below  # a low share is driven by what does not match
-        return brings.astype(np.int64)
+            return Weighing(f"sum {measure.field}", field=measure.field)
+        if measure.kind is Kind.SHARE:  # a low share is driven by what does not match
+            return Weighing(repr((measure.matching, below)), matching=self._matching, turned=below)
+        return Weighing()
 
-    def _columns(self, batch: EventBatch, events: Int64) -> dict[str, Array]:
-        """Give each event its row of every column the measure adds up."""
-        measure = self.rule.measure
-        columns: dict[str, Array] = {"count": np.ones(len(events), np.int64)}
+    def _columns(self, cells: Cells) -> dict[str, Array]:
+        """Give every column that the measure adds up."""
+        measure, field = self.rule.measure, self.rule.measure.field or ""
+        columns: dict[str, Array] = {"count": cells.count}
         if self.rule.below:
-            columns["first_ms"] = batch.time_ms[events]
-        if measure.kind is Kind.SILENT:
-            columns["last_ms"] = batch.time_ms[events]
-        if measure.kind is Kind.SHARE:
-            hit = matches(measure.matching, self._stream.fields, batch)
-            columns["hits"] = columns["count"] if hit is None else hit[events].astype(np.int64)
-        if measure.kind is Kind.QUANTILE:
-            columns["coarse"] = np.zeros(len(events), np.int64)
-        if measure.kind in (Kind.SUM, Kind.MEAN, Kind.MAX):
-            numbers = _numbers(batch.columns[measure.field or ""])[events]
-            there = ~np.isnan(numbers)
-            if measure.kind is Kind.MAX:
-                columns["max"] = np.where(there, numbers, -np.inf)
-            else:
-                columns["filled"] = there.astype(np.int64)
-                columns["limbs"] = exact.split(np.where(there, numbers, 0.0))
+            columns["first_ms"] = cells.first_ms()
+        match measure.kind:
+            case Kind.SILENT:
+                columns["last_ms"] = cells.last_ms()
+            case Kind.SHARE:
+                columns["hits"] = cells.hits(self._matching)
+            case Kind.MAX:
+                columns["max"] = cells.greatest(field)
+            case Kind.SUM | Kind.MEAN:
+                columns["filled"] = cells.filled(field)
+                columns["limbs"] = cells.limbs(field)
         return columns
 
-    def _things(self, chosen: _Chosen, places: Int64, level: str | None) -> Things:
-        batch, events = chosen.batch, chosen.events
+    def _things(self, shared: Shared, rows: Int64, table: SeriesTable) -> Iterator[Partial]:
+        """Tell of every thing there are events of: what one is *not* any more counts too, so nothing is left out."""
+        rule, batch = self.rule, shared.batch
+        matched = np.zeros(len(batch), np.bool_)
+        matched[shared.chosen(self._choice)] = True
+        ends = (batch.time_ms // rule.hop_ms + 1) * rule.hop_ms
+        for end in np.unique(ends).tolist():
+            events = np.flatnonzero(ends == end)
+            groups, places = np.unique(rows[events], return_inverse=True)
+            columns: dict[str, Array] = {"first_ms": batch.time_ms[events]} if rule.below else {}
+            keys = [table.keys[row] for row in groups.tolist()]
+            things = self._things_of(shared, _Chosen(events, places, matched), table.level)
+            yield Partial(rule.id, end, keys, reduce_by(places, columns)[1], None, things)
+
+    def _things_of(self, shared: Shared, chosen: _Chosen, level: str | None) -> Things:
+        batch, events = shared.batch, chosen.events
         measure = self.rule.measure
         size = len(events)
         stages: Stages | None = None
         numbers = np.full(size, np.nan)
         values = np.zeros(size, np.uint64)
         if measure.kind is Kind.NOW_SUM:
-            numbers = _numbers(batch.columns[measure.field or ""])[events]
+            numbers = shared.numbers(measure.field or "")[events]
         if measure.kind is Kind.NOW_DISTINCT:
-            values = _codes(batch.columns[measure.field or ""])[events]
+            values = shared.codes(measure.field or "")[events]
         if measure.kind is Kind.NOW_SHARE:
-            hit = matches(measure.matching, self._stream.fields, batch)
+            hit = shared.asked.matches(self._matching)
             values = np.where(True if hit is None else hit[events], np.uint64(HIT), np.uint64(NO_HIT))
         if measure.clock is not None and measure.clock.moment is not None:
-            numbers = _numbers(batch.columns[measure.clock.moment])[events]
-            steps = _codes(batch.columns[STEP])[events] if measure.clock.ends else None
+            numbers = shared.numbers(measure.clock.moment)[events]
+            steps = shared.codes(STEP)[events] if measure.clock.ends else None
             values = countdown_roles(measure.clock, steps, numbers)
         elif measure.clock is not None:
-            values = roles_of(measure.clock, _codes(batch.columns[STEP])[events])
+            values = roles_of(measure.clock, shared.codes(STEP)[events])
             if UNTIL in batch.columns:
-                numbers = _numbers(batch.columns[UNTIL])[events]
+                numbers = shared.numbers(UNTIL)[events]
         if measure.clock is not None and measure.clock.name_worst:
-            planned, actual = (_numbers(batch.columns[name])[events] for name in (PLANNED, ACTUAL))
+            planned, actual = (shared.numbers(name)[events] for name in (PLANNED, ACTUAL))
             names = batch.columns[STEP].values
             stages = [str(names[event]) for event in events.tolist()], overruns_of(planned, actual)
-        codes = self._codes_of_things(batch, events)
+        codes = self._codes_of_things(shared, events)
         if level is not None:  # a thing has a place at each level
             codes = combine([codes, np.full(size, code_of(level), np.uint64)], size)
         things = Things(
             codes,
             batch.time_ms[events],
             [batch.ids[event] for event in events.tolist()],
-            places,
+            chosen.places,
             chosen.matched[events],
             numbers,
             values,
@@ -260,15 +173,15 @@ class Feeder:
         )
         return things if things.every else latest_things([(things, np.arange(size))])
 
-    def _codes_of_things(self, batch: EventBatch, events: Int64) -> UInt64:
+    def _codes_of_things(self, shared: Shared, events: Int64) -> UInt64:
         """Give the code of each event's thing; an event that names none is one of its own."""
-        if self._stream.thing is None:
+        if self.stream.thing is None:
             codes = np.zeros(len(events), np.uint64)
         else:
-            codes = _codes(batch.columns[self._stream.thing])[events]
+            codes = shared.codes(self.stream.thing)[events]
         nameless = np.flatnonzero(codes == MISSING)
         if len(nameless):
-            codes[nameless] = [code_of(f"id {batch.ids[event]}") for event in events[nameless].tolist()]
+            codes[nameless] = [code_of(f"id {shared.batch.ids[event]}") for event in events[nameless].tolist()]
         return codes
 
     def _texts(self, batch: EventBatch, events: Int64) -> list[tuple[str, ...]]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from detectors.conditions import read_field
 from detectors.places import Place, quoted
-from detectors.rules import Kind, Measure
+from detectors.rules import Condition, Kind, Measure, Op
 from detectors.vocabulary import FieldType, Stream
 
 CONTRIBUTORS_MAX = 3
@@ -53,14 +53,62 @@ def read_contributors(place: Place, stream: Stream, measure: Measure | None) -> 
     inner = None if measure is None else measure.base or measure
     if inner is not None and not _is_driven(inner):
         place.refuse(f'"{inner.kind.value}" has no contributors: no single events add up to it', at_key=True)
+    fields = read_drivers(place, stream)
+    if len(fields) > CONTRIBUTORS_MAX:
+        place.refuse(f"names {len(fields)} fields, {CONTRIBUTORS_MAX} at most")
+    return fields
+
+
+def read_drivers(place: Place, stream: Stream) -> tuple[str, ...]:
+    """Read fields that may be named beside a value: texts, and no people."""
     fields = read_by(place, stream)
     _refuse_other_types(place, stream, "names nothing")
     for item in _items(place):
         if item.value in PERSONS:
             item.refuse(f'"{item.value}" names people: an alert does not')
-    if len(fields) > CONTRIBUTORS_MAX:
-        place.refuse(f"names {len(fields)} fields, {CONTRIBUTORS_MAX} at most")
     return fields
+
+
+def usual_contributors(stream: Stream, settings: Mapping[str, Any]) -> tuple[str, ...]:
+    """Give the fields that an alert names where the rule does not say which; `stream` as for `read_contributors`.
+
+    Those of the stream, but for what all events of a series have the same: the fields of `by`, those that `where` fixes
+    to one value, and the region, where an outlet or a level of places is given.
+    """
+    measure: Measure | None = settings.get("measure")
+    below: bool = settings["below"]
+    if measure is None or not _adds_up(measure, below=below):
+        return ()
+    inner = measure.base or measure
+    part = inner.to if below else inner.of
+    conditions = (*settings.get("where", ()), *(part.where if part is not None else ()))
+    by = settings.get("by", ())
+    same = {*by, *(condition.field for condition in conditions if _fixes(condition))}
+    if settings.get("at") or "outlet" in by:
+        same.add("region")
+    return tuple(name for name in stream.drivers if name not in same)[:CONTRIBUTORS_MAX]
+
+
+def _fixes(condition: Condition) -> bool:
+    return condition.op is Op.IN and len(condition.values) == 1
+
+
+_ADDED = (Kind.COUNT, Kind.SUM, Kind.SHARE, Kind.NOW_COUNT, Kind.NOW_SUM, Kind.NOW_SHARE, Kind.OVERDUE_COUNT)
+_PARTS = (Kind.SHARE, Kind.NOW_SHARE, Kind.RATIO)
+
+
+def _adds_up(measure: Measure, *, below: bool) -> bool:
+    """Say whether single events or things add up to the value, and those that are there make it bad.
+
+    Too few of them are not explained by those that came; of a low share or ratio there are those that lower it.
+    """
+    inner = measure.base or measure
+    if not _is_driven(inner) or measure.kind is Kind.DROP or measure.low or (below and inner.kind not in _PARTS):
+        return False
+    if inner.kind is Kind.RATIO:
+        side = inner.to if below else inner.of
+        return side is not None and side.measure is not None and side.measure.kind in _ADDED
+    return inner.kind in _ADDED
 
 
 def _is_driven(measure: Measure) -> bool:

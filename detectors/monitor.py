@@ -7,10 +7,12 @@ from dataclasses import replace
 from typing import Any
 
 from detectors.batch import EventBatch
-from detectors.feed import Feeder, SeriesTable, fields_of
+from detectors.feed import Feeder, fields_of
 from detectors.gate import Gate
 from detectors.partial import Partial
 from detectors.rules import Rule
+from detectors.seriestable import SeriesTable
+from detectors.sharing import Shared
 from detectors.vocabulary import Stream
 
 _Keying = tuple[tuple[str, ...], str | None]
@@ -39,15 +41,14 @@ class Monitor:
 
     def feed(self, batch: EventBatch) -> None:
         """Count accepted events of one stream in."""
-        rows: dict[_Keying, Any] = {}
+        shared: Shared | None = None
         for feeder in self._feeders.values():
             if feeder.rule.stream != batch.stream:
                 continue
+            shared = shared or Shared(batch, feeder.stream)
             for keying in _keyings(feeder.rule):
                 table = self._tables.setdefault((batch.stream, keying), SeriesTable(*keying))
-                if keying not in rows:
-                    rows[keying] = table.rows(batch)
-                feeder.feed(batch, rows[keying], table)
+                feeder.feed(shared, table)
 
     def close(self, watermark_ms: int) -> list[Partial]:
         """Take out every pane that is complete at this watermark: by rule, and in order of time."""

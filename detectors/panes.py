@@ -79,6 +79,8 @@ class Panes:
 
     def state(self) -> dict[str, Any]:
         """Write all panes down, and what may still be matched."""
+        # Each is written again and again while it is inside.
+        self._inside = deque((leaves_ms, rows, pane.settled()) for leaves_ms, rows, pane in self._inside)
         return {
             "waiting": [pane.state() for panes in self._waiting.values() for pane in panes],
             "inside": [pane.state() for _, pane in self.inside()],

@@ -7,13 +7,13 @@ several source partitions for one pane combine in any order.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from detectors import exact, sketch
+from detectors import sketch
 from detectors.batch import Float64, Int64, UInt64
 from detectors.contributors import Parts, merge_parts
 from detectors.transition import Key
@@ -30,8 +30,6 @@ _COMBINE: Mapping[str, np.ufunc] = {
     "last_ms": np.maximum,  # (n,) latest event time
     "coarse": np.maximum,  # (n,) 1 where `weights` hold the middles of buckets instead of the values
 }
-
-_DENSE = 4  # series an event at which sorting the events becomes cheaper than a place for each series
 
 DISTINCT_EXACT = 16_384
 """Distinct values a series counts exactly; beyond, the k smallest codes estimate the number."""
@@ -83,6 +81,12 @@ class Partial:
     moments: Moments | None = None
     side: int = 0
     parts: Parts | None = None
+
+    def settled(self) -> Partial:
+        """Give the same with its parts added up, once for all the times that it is written."""
+        if self.parts is None or self.parts.is_settled:
+            return self
+        return replace(self, parts=self.parts.settled())
 
     @property
     def name(self) -> str:
@@ -136,30 +140,6 @@ def reduce_by(groups: Int64, columns: Mapping[str, Array]) -> tuple[Int64, dict[
     return ordered[starts], {
         name: _COMBINE[name].reduceat(column[order], starts, axis=0) for name, column in columns.items()
     }
-
-
-def reduce_events(rows: Int64, columns: Mapping[str, Array]) -> tuple[Int64, dict[str, Array]]:
-    """Do the same for columns of single events, without sorting where series are few."""
-    size = int(rows.max(initial=-1)) + 1
-    if size > _DENSE * len(rows):
-        return reduce_by(rows, columns)
-    count = np.bincount(rows, minlength=size)
-    there = np.flatnonzero(count)
-    return there, {
-        name: count[there] if name == "count" else _reduce_dense(name, column, rows, size)[there]
-        for name, column in columns.items()
-    }
-
-
-def _reduce_dense(name: str, column: Array, rows: Int64, size: int) -> Array:
-    combine = _COMBINE[name]
-    if column.ndim > 1:
-        return exact.total(rows, column, size)
-    if combine is np.add:
-        return np.bincount(rows, column, size).astype(np.int64)
-    combined = np.full(size, column.max() if combine is np.minimum else column.min(), column.dtype)
-    combine.at(combined, rows, column)
-    return combined
 
 
 def unique_pairs(rows: Int64, codes: npt.NDArray[np.uint64]) -> tuple[Int64, npt.NDArray[np.uint64]]:

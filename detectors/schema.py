@@ -41,7 +41,7 @@ SAYS: Mapping[str, str] = {
     "measure": "What is computed.",
     "by": "The fields that tell the series apart.",
     "at": "The levels at which it is judged, one series for every place of each.",
-    "contributors": "Up to three text fields; alerts name what drives the value, the greatest three of each.",
+    "contributors": "Up to three text fields by which alerts name what drives the value. Default: the stream's.",
     "window": "How far back the measure looks: a multiple of hop, or to the start of the day, week, month or quarter.",
     "hop": "How often it is judged. Default 10s.",
     "levels": "From when on it is yellow, orange, red; or act alone.",

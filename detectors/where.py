@@ -1,4 +1,4 @@
-"""The `where` and `except` of a rule, over columns."""
+"""The `where` and `except` of rules, over columns."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from detectors.batch import Bool, Column, EventBatch, Float64
 from detectors.codes import code_of
-from detectors.rules import Condition, FieldName, Op, Rule
+from detectors.rules import Condition, FieldName, Op
 from detectors.vocabulary import Field, FieldType
 
 _COMPARE: Mapping[Op, Callable[[Float64, float | Float64], Bool]] = {
@@ -19,22 +19,44 @@ _COMPARE: Mapping[Op, Callable[[Float64, float | Float64], Bool]] = {
 }
 
 
-def matches(conditions: Sequence[Condition], fields: Mapping[str, Field], batch: EventBatch) -> Bool | None:
-    """Say which events fulfil every condition: (n,), or None when there is nothing to ask and all do."""
-    mask: Bool | None = None
-    for condition in conditions:
-        holds = _holds(condition, fields[condition.field].type, batch)
-        mask = holds if mask is None else mask & holds
-    return mask
+Asking = tuple[tuple[str, Condition], ...]
+"""Conditions that all must hold, each with how it is written: 1 and true are equal, and are not the same condition."""
 
 
-def chosen_by(rule: Rule, fields: Mapping[str, Field], batch: EventBatch) -> Bool | None:
-    """Say which events are a rule's: they match its `where`, and not its `except`."""
-    mask = matches(rule.where, fields, batch)
-    left_out = matches(rule.excepted, fields, batch)
-    if left_out is None:
+def asking(conditions: Sequence[Condition]) -> Asking:
+    """Write conditions, so that those of several rules can be told apart or not."""
+    return tuple((repr(condition), condition) for condition in conditions)
+
+
+class Asked:
+    """What rules ask of the events of one batch: each condition is answered once, whoever asks it."""
+
+    def __init__(self, fields: Mapping[str, Field], batch: EventBatch) -> None:
+        self._fields = fields
+        self._batch = batch
+        self._answers: dict[str, Bool] = {}
+
+    def matches(self, conditions: Asking) -> Bool | None:
+        """Say which events fulfil every condition: (n,), or None when there is nothing to ask and all do."""
+        mask: Bool | None = None
+        for written, condition in conditions:
+            holds = self._holds(written, condition)
+            mask = holds if mask is None else mask & holds
         return mask
-    return ~left_out if mask is None else mask & ~left_out
+
+    def chosen(self, where: Asking, excepted: Asking) -> Bool | None:
+        """Say which events match all of `where`, and not all of `excepted`."""
+        mask = self.matches(where)
+        left_out = self.matches(excepted)
+        if left_out is None:
+            return mask
+        return ~left_out if mask is None else mask & ~left_out
+
+    def _holds(self, written: str, condition: Condition) -> Bool:
+        known = self._answers.get(written)
+        if known is None:
+            known = self._answers[written] = _holds(condition, self._fields[condition.field].type, self._batch)
+        return known
 
 
 def _holds(condition: Condition, type_: FieldType, batch: EventBatch) -> Bool:

@@ -36,7 +36,7 @@ def row_sizes(partial: Partial) -> Int64:
             sizes += _SINGLE_BYTES * np.bincount(singles[0], minlength=rows)
     if partial.parts is not None:
         parts = partial.parts
-        text = np.array([_SIGN_BYTES * len(parts.texts[code]) for code in parts.code.tolist()], np.int64)
+        text = _SIGN_BYTES * np.array([*map(len, parts.texts)], np.int64)[parts.value]
         np.add.at(sizes, parts.row, _PART_BYTES + text + parts.weight.nbytes // max(len(parts.row), 1))
     if partial.things is not None:
         np.add.at(sizes, partial.things.row, _thing_sizes(partial.things))

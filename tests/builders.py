@@ -9,11 +9,13 @@ import numpy as np
 
 from detectors.batch import Column, EventBatch
 from detectors.codes import code_of
-from detectors.feed import Feeder, SeriesTable
+from detectors.feed import Feeder
 from detectors.gate import ACCEPTED
 from detectors.judge import Judge
 from detectors.monitor import Monitor
 from detectors.rules import Rule
+from detectors.seriestable import SeriesTable
+from detectors.sharing import Shared
 from detectors.transition import Transition
 from detectors.vocabulary import STREAMS, FieldType
 from streams.pack import pack, unpack
@@ -124,5 +126,5 @@ def feeder_of(rule: Rule, events: Sequence[Mapping[str, Any]]) -> Feeder:
     """Count events, all accepted, into the panes of one rule."""
     feeder, table = Feeder(rule, STREAMS[rule.stream]), SeriesTable(rule.by)
     columns = batch(rule.stream, events)
-    feeder.feed(columns, table.rows(columns), table)
+    feeder.feed(Shared(columns, STREAMS[rule.stream]), table)
     return feeder

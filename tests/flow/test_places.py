@@ -61,6 +61,7 @@ rules:
     where: {city: 长沙}
     measure: count
     by: [city]
+    contributors: []
     window: 1m
     levels: {yellow: 5}
 """

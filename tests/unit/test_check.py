@@ -68,6 +68,7 @@ def test_every_key_of_the_contract_is_read() -> None:
                 Condition("repeat", Op.IN, (True,)),
             ),
             by=("region", "category"),
+            contributors=("outlet", "provider", "reason"),
             window_ms=600_000,
             hop_ms=30_000,
             for_ms=60_000,

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from streams.commands.replay import command
 
-HEAD = "id: r, title: {en: R, zh: 规则}, stream: complaints, hop: 10s"
+HEAD = "id: r, title: {en: R, zh: 规则}, stream: complaints, hop: 10s, contributors: []"
 
 
 def events(count: int, **fields: Any) -> list[dict[str, Any]]:

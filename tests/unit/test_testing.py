@@ -221,6 +221,7 @@ def test_json_says_the_same_to_programs(tried: Callable[..., Result]) -> None:
         "time": "2026-03-01T01:00:50Z",
         "value": 10.0,
         "threshold": 5.0,
+        "top": [{"field": "category", "value": "network", "share": 1.0}],
     }
     assert failure["line"] == 6
 
@@ -239,8 +240,8 @@ MISTAKES = {
         't.yaml:6:35: tests[0].expect[0].level: rule surge has no level "orange": there are green, yellow, red',
     ),
     "contributor": (
-        "expect: [{rule: surge, top: {outlet: o1}}]",
-        't.yaml:6:42: tests[0].expect[0].top.outlet: rule surge has no contributor "outlet": there are none',
+        "expect: [{rule: quiet-line, top: {outlet: o1}}]",
+        't.yaml:6:47: tests[0].expect[0].top.outlet: rule quiet-line has no contributor "outlet": there are none',
     ),
     "worst step": (
         "expect: [{rule: surge, worst_step: sorted}]",
