@@ -224,8 +224,7 @@ class NoticeBook:
     def _waiting(self, notice_id: str, state: NoticeState, verb: str) -> Notice:
         notice = self.get(notice_id)
         if notice is None or notice.state is not state:
-            wanted = "" if notice is None else f", not {state.value}"
-            raise NoticeError(f"cannot {verb} notice {notice_id}: {_standing(notice)}{wanted}")
+            raise NoticeError(f"cannot {verb} notice {notice_id}: {_standing(notice)}, not {state.value}")
         return notice
 
     def _draft(self, record: AlertRecord, template: str, now_ms: int) -> NoticeChange:
@@ -280,4 +279,4 @@ def _due_ms(notice: Notice) -> int:
 
 
 def _standing(notice: Notice | None) -> str:
-    return "there is no such notice" if notice is None else f"it is {notice.state.value} ({notice.kind.value})"
+    return "there is none of that name" if notice is None else f"it is {notice.state.value} ({notice.kind.value})"
