@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -168,18 +168,22 @@ class Cells:
     def _parts(self, fields: Sequence[str], cells: slice, weighing: Weighing) -> Parts:
         dense = [self._shared.dense(field) for field in fields]
         codes, texts, before = self._shared.once(("beside", tuple(fields)), partial(_beside, dense))
-        rows, kinds, values, weights = [], [], [], []
+        rows: list[Any] = []
+        kinds: list[Any] = []
+        values: list[Any] = []
+        weights: list[Any] = []
         for kind, (field, one, start) in enumerate(zip(fields, dense, before, strict=True)):
-            row, value, weight = self._once(("brought", field, weighing.name), partial(self._brought, one, weighing))
-            own = _between(row, cells)
-            rows.append(row[own] - np.int32(cells.start))
+            cell, own_value, own_weight = self._once(
+                ("brought", field, weighing.name), partial(self._brought, one, weighing)
+            )
+            own = _between(cell, cells)
+            rows.append(cell[own] - np.int32(cells.start))
             kinds.append(np.full(own.stop - own.start, kind, np.int8))
-            values.append(value[own] + start)
-            weights.append(weight[own])
-        whole = Parts(
-            np.concatenate(rows), np.concatenate(kinds), np.concatenate(values), np.concatenate(weights), codes, texts
-        )
-        return whole if len(whole.row) <= contributors.VALUES_MAX else whole.settled()
+            values.append(own_value[own] + start)
+            weights.append(own_weight[own])
+        row, kind_of, value, weight = (np.concatenate(column) for column in (rows, kinds, values, weights))
+        whole = Parts(row, kind_of, value, weight, codes, texts)
+        return replace(whole, is_once=True).compact() if len(whole.row) <= contributors.VALUES_MAX else whole.settled()
 
     def _brought(self, dense: Dense, weighing: Weighing) -> tuple[Int32, Int32, Int64]:
         """Add up what each value of a field brought to each cell: cell, value, weight, by cell and value."""

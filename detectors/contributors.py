@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
@@ -57,6 +57,7 @@ class Parts:
     codes: UInt64
     texts: Sequence[str]
     is_settled: bool = False
+    is_once: bool = False  # each (series, field, value) once and all within the bound, though in any order
 
     @property
     def code(self) -> UInt64:
@@ -65,7 +66,7 @@ class Parts:
 
     def state(self) -> list[Any]:
         """Write down as plain data and arrays, without the codes that nobody has."""
-        own = self.settled()
+        own = self.compact() if self.is_once else self.settled()
         return [own.row, own.field, own.code, own.weight, own.codes.tolist(), list(own.texts)]
 
     @classmethod
@@ -77,7 +78,16 @@ class Parts:
         known = known[order]
         value = np.searchsorted(known, code).astype(np.int32)
         told = [same(texts[at]) for at in order.tolist()]
-        return cls(row.astype(np.int32), field, value, weight, known, told, is_settled=True)
+        return cls(row.astype(np.int32), field, value, weight, known, told)
+
+    def compact(self) -> Parts:
+        """Drop the codes that are nobody's."""
+        there = np.bincount(self.value, minlength=len(self.codes)) > 0
+        if there.all():
+            return self
+        value = (np.cumsum(there) - 1).astype(np.int32)[self.value]
+        texts = [self.texts[at] for at in np.flatnonzero(there).tolist()]
+        return replace(self, value=value, codes=self.codes[there], texts=texts)
 
     def settled(self) -> Parts:
         """Add up what is only put beside each other, and drop what is beyond the bound or nobody's."""

@@ -8,6 +8,7 @@ from typing import Any
 from detectors.conditions import read_field
 from detectors.places import Place, quoted
 from detectors.rules import Condition, Kind, Measure, Op
+from detectors.steps import STEP
 from detectors.vocabulary import FieldType, Stream
 
 CONTRIBUTORS_MAX = 3
@@ -73,7 +74,7 @@ def usual_contributors(stream: Stream, settings: Mapping[str, Any]) -> tuple[str
     """Give the fields that an alert names where the rule does not say which; `stream` as for `read_contributors`.
 
     Those of the stream, but for what all events of a series have the same: the fields of `by`, those that `where` fixes
-    to one value, and the region, where an outlet or a level of places is given.
+    to one value, the region, where an outlet or a level of places is given, and the step, where one is blamed.
     """
     measure: Measure | None = settings.get("measure")
     below: bool = settings["below"]
@@ -86,6 +87,8 @@ def usual_contributors(stream: Stream, settings: Mapping[str, Any]) -> tuple[str
     same = {*by, *(condition.field for condition in conditions if _fixes(condition))}
     if settings.get("at") or "outlet" in by:
         same.add("region")
+    if inner.clock is not None and inner.clock.name_worst:
+        same.add(STEP)  # the alert names the step to blame, which need not be where things stand
     return tuple(name for name in stream.drivers if name not in same)[:CONTRIBUTORS_MAX]
 
 

@@ -57,6 +57,10 @@ CASES: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     ),
     "now": ({**NETWORK, "measure": {"now": "sum", "field": "users"}}, ("region", "outlet", "kind")),
     "overdue": ({"stream": "cases", "measure": {"overdue": "count", **CLOCK}}, ("class", "department", "region")),
+    "a step is blamed": (
+        {"stream": "shipments", "measure": {"overdue": "count", **CLOCK, "name_worst": "step"}},
+        ("lane", "outlet", "region"),
+    ),
     "ratio": ({**COMPLAINTS, "measure": RATIO}, ("category", "outlet", "provider")),
     "low ratio": ({**COMPLAINTS, "measure": RATIO, "direction": "below"}, ("queue", "region", "purpose")),
     "growth": ({**CALLS, "measure": {"growth": "count", "against": "7d"}}, ("queue", "region", "purpose")),
