@@ -12,7 +12,7 @@ from detectors.conditions import read_where
 from detectors.places import Place
 from detectors.rules import Condition, FieldName, Op
 from detectors.vocabulary import STREAMS
-from detectors.where import matches
+from detectors.where import Asked, asking
 from streams.columns import to_batch
 from streams.events import Decoder
 
@@ -29,7 +29,7 @@ def chosen(stream: str, where: dict[str, Any], events: list[dict[str, Any]]) -> 
     told = Decoder(STREAMS[stream]).gather(lines, fields)
     assert len(told.ids) == len(events)
     batch = to_batch(STREAMS[stream], told.ids, told.time_ms, told.columns)
-    mask = matches(conditions, STREAMS[stream].fields, batch)
+    mask = Asked(STREAMS[stream].fields, batch).matches(asking(conditions))
     assert mask is not None
     return mask.tolist()
 

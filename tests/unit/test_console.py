@@ -102,8 +102,8 @@ def story(out: StringIO, lang: Language, *, colour: bool = False, quiet: bool = 
 
 @pytest.mark.parametrize(
     ("lang", "said"),
-    [("zh", "10:05:10 +08:00 ✉ 客户通知正在分级发布 → vip  inc-1ee1a6"),
-     ("en", "10:05:10 +08:00 ✉ customer notice on its way, audience by audience → vip  inc-1ee1a6")],
+    [("zh", "10:05:10 +08:00 ✉ 客户通知正在分级发布 → vip  ntc-1ee1a6c11021"),
+     ("en", "10:05:10 +08:00 ✉ customer notice on its way, audience by audience → vip  ntc-1ee1a6c11021")],
 )  # fmt: skip
 def test_a_notice_names_who_is_told(lang: Language, said: str) -> None:
     out = StringIO()

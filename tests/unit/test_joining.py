@@ -90,7 +90,11 @@ def settings(rules: Path, **changed: object) -> Settings:
     ("text", "said"),
     [
         pytest.param("version: 1\nrules: []", "no rules", id="no rules"),
-        pytest.param(RULE.replace("outage", "outrage"), "rule surge: no notice template 'outrage'", id="a notice"),
+        pytest.param(
+            RULE.replace("outage", "outrage"),
+            'rules.yaml:4:107: rules[0].notice: unknown notice template "outrage": did you mean "outage"?',
+            id="a notice",
+        ),
         pytest.param(
             RULE.replace("count", "cout"), 'rules.yaml:4:74: rules[0].measure: unknown measure "cout"', id="a measure"
         ),
