@@ -143,12 +143,14 @@ class DeliveryEnd(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True,
 class FigureThen(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="kind", tag="figure"):
     """What one series of a rule with targets measured when a day of the site ended; it is of no incident.
 
-    `series` counts those of its rule that had a value then, of which the worst 1,000 are told. `targets` are those of
-    the day that ended.
+    `time` is the boundary at which it was judged, `ended` the midnight that it lies at or behind. `series` counts
+    those of its rule that had a value then, of which the worst 1,000 are told. `targets` are those of the day that
+    ended.
     """
 
     id: str
     time: str
+    ended: str
     rule: str
     key: dict[str, Scalar]
     value: float
@@ -210,11 +212,12 @@ def figure_of(figure: Figure, rule: Rule) -> FigureThen:
     return FigureThen(
         id=derived("figure", series.rule, series.name, time),
         time=time,
+        ended=format_time(figure.midnight_ms),
         rule=rule.id,
         key=series.key,
         value=figure.value,
         series=figure.series,
-        window_ms=rule.window_ms,
+        window_ms=rule.window_at(figure.time_ms),
         title=in_languages(rule.title),
         targets=dict(figure.targets),
         below=rule.below,

@@ -187,6 +187,7 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
             "audience": audience.tier,
             "form": audience.form.value,
             "waiting": audience in self.waiting,
+            "dropped": audience.is_dropped,
             "first": _time(audience.first_ms),
             "told": _time(audience.told_ms),
         }

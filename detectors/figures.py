@@ -27,11 +27,15 @@ _LATEST_MS = 253_000_000_000_000  # the year 9987: calendars end soon after
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """The value of one series at the end of a day. `series` counts those of its rule that had a value then."""
+    """The value of one series at the end of a day. `series` counts those of its rule that had a value then.
+
+    `time_ms` is the boundary at which it was judged, `midnight_ms` the end of the day: that, or a little before.
+    """
 
     rule: str
     key: Key
     time_ms: int
+    midnight_ms: int
     value: float
     series: int
     targets: Mapping[str, float]
@@ -59,6 +63,18 @@ def day_end_ms(rule: Rule, after_ms: int) -> int:
         day += _DAY
 
 
+def midnight_ms(zone: str, time_ms: int) -> int:
+    """Give the midnight of a zone that a moment is, or that it lies behind.
+
+    >>> noon = 1_772_337_600_000  # 2026-03-01T12:00:00+08:00
+    >>> (noon - midnight_ms("Asia/Shanghai", noon)) // 3_600_000
+    12
+    """
+    here = ZoneInfo(zone)
+    day = datetime.fromtimestamp(time_ms // 1000, here).date()
+    return round(datetime(day.year, day.month, day.day, tzinfo=here).timestamp()) * 1000
+
+
 def figures_of(rule: Rule, keys: Sequence[Key], values: Float64, time_ms: int) -> list[Figure]:
     """Give the figures of the worst series at the end of a day, the worst first; NaN is no figure.
 
@@ -67,7 +83,9 @@ def figures_of(rule: Rule, keys: Sequence[Key], values: Float64, time_ms: int) -
     known = np.flatnonzero(~np.isnan(values)).tolist()
     sign = 1 if rule.below else -1
     ranked = sorted(known, key=lambda row: (sign * float(values[row]), tuple(map(str, keys[row]))))
-    targets = rule.targets_at(time_ms - 1)
+    midnight = midnight_ms(rule.almanac.zone, time_ms)
+    targets = rule.targets_at(midnight - 1)
     return [
-        Figure(rule.id, keys[row], time_ms, float(values[row]), len(known), targets) for row in ranked[:FIGURES_MAX]
+        Figure(rule.id, keys[row], time_ms, midnight, float(values[row]), len(known), targets)
+        for row in ranked[:FIGURES_MAX]
     ]

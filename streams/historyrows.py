@@ -56,7 +56,7 @@ def statements(record: Record) -> Iterator[Statement]:
         told = chronicle.decode(record.value)
         if isinstance(told, FigureThen):
             series = Series(told.rule, told.key)
-            yield _FIGURE, (told.id, series.rule, series.name, parse_time(told.time), record.value)
+            yield _FIGURE, (told.id, series.rule, series.name, parse_time(told.ended), record.value)
         else:
             yield from _happening(told, record.value)
     elif record.topic == NOTICES:

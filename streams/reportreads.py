@@ -59,13 +59,17 @@ def facts_of(reads: HistoryReads, period: Period, now_ms: int) -> Facts:
 
 
 def _marks(reads: HistoryReads, span: tuple[int, int]) -> tuple[Mapping[str, tuple[Mark, ...]], bool]:
-    """Read the timelines of incidents that were going on; what came after the period counts too: who took them on."""
+    """Read the timelines of incidents that were going on; what came after the period counts too: who took them on.
+
+    Those of the period's own incidents come first: where there are too many, older ones lose theirs.
+    """
     found: dict[str, list[Mark]] = {}
     rows = reads.ask(
-        "SELECT incident, time_ms, body FROM happenings WHERE kind = 'change' AND incident IN (SELECT incident "  # noqa: S608
-        f"FROM incidents WHERE opened_ms < ? AND (updated_ms >= ? OR json_extract({_TEXT}, '$.resolved') IS NULL)) "
-        "ORDER BY time_ms, rowid LIMIT ?",
-        (span[1], span[0], bounds.MARKS_MAX + 1),
+        "SELECT h.incident, h.time_ms, h.body FROM happenings AS h JOIN incidents AS i ON i.incident = h.incident "  # noqa: S608
+        "WHERE h.kind = 'change' AND i.opened_ms < ? AND (i.updated_ms >= ? OR "
+        f"json_extract({_TEXT.replace('body', 'i.body')}, '$.resolved') IS NULL) "
+        "ORDER BY i.opened_ms < ?, h.time_ms, h.rowid LIMIT ?",
+        (span[1], span[0], span[0], bounds.MARKS_MAX + 1),
     )
     for incident, time_ms, body in rows[: bounds.MARKS_MAX]:
         line = _line.decode(body)

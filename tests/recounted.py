@@ -101,9 +101,10 @@ class Day:
         name = f"c{next(self._ids)}"
         self._enter(Command(command=name, time=format_time(self.now_ms), by=by, what=Verb(what), on=on, body=body))
 
-    def figure(self, rule: Rule, value: float, time_ms: int, **key: Any) -> None:
-        """Let the judge tell what one series measured when a day ended."""
-        told = Figure(rule.id, tuple(key[name] for name in rule.by), time_ms, value, 1, rule.targets)
+    def figure(self, rule: Rule, value: float, midnight_ms: int, late_ms: int = 0, **key: Any) -> None:
+        """Let the judge tell what one series measured when a day ended, at that midnight or a while behind."""
+        named = tuple(key[name] for name in rule.by)
+        told = Figure(rule.id, named, midnight_ms + late_ms, midnight_ms, value, 1, rule.targets)
         self.log.append((HISTORY, encode(figure_of(told, rule))))
 
     def delivers(self, outcome: Outcome = Outcome.DELIVERED, *, channel: str = "pager", together: int = 1) -> None:

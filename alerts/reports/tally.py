@@ -9,6 +9,7 @@ from itertools import pairwise
 from statistics import median
 from typing import Any
 
+from alerts.bulletins import Kind
 from alerts.incidents import What
 from alerts.notices import NoticeState
 from alerts.outbox.item import DEAD, Outcome
@@ -179,12 +180,17 @@ def _notices(facts: Facts) -> NoticeTally:
 
 
 def _heard_ms(notice: Mapping[str, Any]) -> int | None:
-    """Say when the last of its audiences first heard of a notice; None if one of them is still to hear."""
+    """Say when the last of its audiences first heard of a notice; None if one of them is still to hear.
+
+    Those whom the end of the trouble spared the notice had not heard of it by then.
+    """
     audiences = notice.get("audiences", ())
     if notice["published"] is None or any(each["waiting"] and each["first"] is None for each in audiences):
         return None
-    firsts = [each["first"] for each in audiences if each["first"] is not None]
-    return max(map(parse_time, [notice["published"], *firsts]))
+    heard = [each["first"] for each in audiences if each["first"] is not None]
+    if any(each["first"] is None and not each.get("dropped") for each in audiences):
+        heard += [step["time"] for step in notice["steps"] if step["kind"] == Kind.ALL_CLEAR][:1]
+    return max(map(parse_time, [notice["published"], *heard]))
 
 
 def _by_channel(counts: Mapping[tuple[str, str], int]) -> Counter[str]:

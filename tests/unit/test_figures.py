@@ -162,6 +162,16 @@ def test_the_record_says_what_it_is_and_its_id_does_not_hang_on_its_value() -> N
     assert told.id == derived("figure", "aimed", '[["region","长沙"]]', told.time)
 
 
+def test_where_a_hop_passes_midnight_the_day_is_still_the_one_that_ended() -> None:
+    march = Block(Span(months=((3, 3),)), (900.0,), {"target": 23.0})
+    daily = replace(AIMED, hop_ms=DAY_MS, when=(march,))  # judged at eight in the morning here
+    april = round(datetime(2026, 4, 1, tzinfo=ZoneInfo("Asia/Shanghai")).timestamp()) * 1000
+    end_ms = day_end_ms(daily, april - HOUR_MS)
+    assert end_ms == april + 8 * HOUR_MS
+    (told,) = figures_of(daily, [("a",)], np.array([1.0]), end_ms)
+    assert (told.time_ms, told.midnight_ms, told.targets) == (end_ms, april, {"target": 23.0})
+
+
 def test_targets_are_those_of_the_day_that_ends() -> None:
     summer = Block(Span(months=((3, 3),)), (900.0,), {"target": 23.0})
     one = replace(AIMED, when=(summer,))

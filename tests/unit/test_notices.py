@@ -135,7 +135,7 @@ def test_steps_that_cannot_be_taken_say_why() -> None:
     site = Site()
     site.walk(["orange"])
     name = notice_of(site)
-    with pytest.raises(NoticeError, match="cannot approve notice ntc-none: there is none of that name"):
+    with pytest.raises(NoticeError, match="cannot approve notice ntc-none: there is no such notice"):
         site.notices.approve("ntc-none", by="x", at_ms=NOW_MS)
     site.notices.approve(name, by="x", at_ms=NOW_MS)
     with pytest.raises(NoticeError, match="it is approved"):

@@ -67,7 +67,7 @@ def eventful() -> Day:
     day.delivers()
     day.figure(PAYOUT, 14.9, parse_time("2026-03-02T00:00:00+08:00"), region="湖南")
     day.figure(PAYOUT, 11.95, parse_time("2026-03-09T00:00:00+08:00"), region="湖南")
-    day.figure(PAYOUT, 20.5, parse_time("2026-03-09T00:00:00+08:00"), region="湖北")
+    day.figure(PAYOUT, 20.5, parse_time("2026-03-09T00:00:00+08:00"), 8 * 3_600_000, region="湖北")
     return day
 
 
@@ -151,21 +151,26 @@ def test_notices_against_their_deadline(state: str, published: str | None, now: 
 
 
 @pytest.mark.parametrize(
-    ("others", "is_waiting", "counted"),
+    ("others", "standing", "over", "counted"),
     [
-        pytest.param("2026-03-02T12:30:00Z", False, "in_time", id="all audiences heard in time"),
-        pytest.param("2026-03-02T13:30:00Z", False, "late", id="the last heard late"),
-        pytest.param(None, True, "missed", id="one is still to hear"),
-        pytest.param(None, False, "in_time", id="one is to hear nothing"),
+        pytest.param("2026-03-02T12:30:00Z", "", "", "in_time", id="all audiences heard in time"),
+        pytest.param("2026-03-02T13:30:00Z", "", "", "late", id="the last heard late"),
+        pytest.param(None, "waiting", "", "missed", id="one is still to hear"),
+        pytest.param(None, "dropped", "2026-03-02T14:00:00Z", "in_time", id="one was kept from it"),
+        pytest.param(None, "", "2026-03-02T12:59:00Z", "in_time", id="it was over before one was to hear"),
+        pytest.param(None, "", "2026-03-02T14:00:00Z", "late", id="it was over when one should have heard long ago"),
     ],
 )
-def test_a_notice_is_in_time_when_all_its_audiences_are(others: str | None, is_waiting: bool, counted: str) -> None:
+def test_a_notice_is_in_time_when_all_its_audiences_are(
+    others: str | None, standing: str, over: str, counted: str
+) -> None:
     audiences = [
-        {"first": "2026-03-02T12:00:00Z", "waiting": False},
-        {"first": others, "waiting": is_waiting},
+        {"first": "2026-03-02T12:00:00Z", "waiting": False, "dropped": False},
+        {"first": others, "waiting": standing == "waiting", "dropped": standing == "dropped"},
     ]
     first = {"incident": "i", "deadline": "2026-03-02T13:00:00Z", "published": "2026-03-02T12:00:00Z"}
-    notice = {**first, "state": "publishing", "audiences": audiences}
+    steps = [{"time": "2026-03-02T12:00:00Z", "kind": "first"}, {"time": over, "kind": "all-clear"}][: 2 if over else 1]
+    notice = {**first, "state": "publishing", "audiences": audiences, "steps": steps}
     found = tally(Facts(0, 1 << 50, parse_time("2026-03-03T00:00:00Z"), notices=(notice,))).notices
     assert getattr(found, counted) == 1
 
