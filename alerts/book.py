@@ -143,13 +143,15 @@ class IncidentBook:
         return self.note(incident_id, What.RELEASED, by=by, at_ms=at_ms)
 
     def find(self, incident_id: str, finding: Finding, *, by: str, at_ms: int) -> IncidentChange | None:
-        """Note what an incident was, as a person found it; the last word counts. Return None if it is not kept."""
+        """Note what an incident was, as a person found it; of each part the last word counts. None: it is not kept."""
         known = self.get(incident_id)
         if known is None:
             return None
-        found = replace(known, finding=finding.cause, is_false_alarm=finding.is_false_alarm)
+        cause = known.finding if finding.cause is None else finding.cause
+        is_false = known.is_false_alarm if finding.is_false_alarm is None else finding.is_false_alarm
+        found = replace(known, finding=cause, is_false_alarm=is_false)
         (self.open if known.is_firing else self.over.incidents)[incident_id] = found
-        return self.note(incident_id, What.FOUND, by=by, at_ms=at_ms, text=finding.cause)
+        return self.note(incident_id, What.FOUND, by=by, at_ms=at_ms, text=finding.cause or "")
 
     def note(self, incident_id: str, what: What, *, at_ms: int, by: str = "", text: str = "") -> IncidentChange | None:
         """Add a line to an incident's timeline, also after the end. Return None if it is not kept any more."""

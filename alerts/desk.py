@@ -179,7 +179,7 @@ class Desk:
 
     def find(self, incident_id: str, finding: Finding, *, by: str, now_ms: int) -> list[Effect]:
         """Write down what an incident was; nothing if it is not kept any more."""
-        kept = replace(finding, cause=clean(finding.cause, 1_000))
+        kept = finding if finding.cause is None else replace(finding, cause=clean(finding.cause, 1_000))
         change = self.incidents.find(incident_id, kept, by=by, at_ms=now_ms)
         return [] if change is None else [change]
 

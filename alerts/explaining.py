@@ -224,7 +224,7 @@ class Explainer:
                 yield Statement(state("ended_by_hand", by=clean(each.by), text=text), parse_time(each.time))
             elif each.what == What.FOUND:
                 text = clean(each.text, 1_000)
-                said = state("found", by=clean(each.by), text=text)
+                said = state("found", by=clean(each.by), text=text) if text else state("found_real", by=clean(each.by))
                 if each.state.get("false_alarm"):
                     said = state("found_false", by=clean(each.by), text=f": {text}" if text else "")
                 yield Statement(said, parse_time(each.time))

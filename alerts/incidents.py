@@ -184,10 +184,10 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What an incident was, as a person says: its cause, or that there was no trouble."""
+    """What an incident was, as a person says: its cause, or that there was no trouble. None leaves what is known."""
 
-    cause: str
-    is_false_alarm: bool = False
+    cause: str | None = None
+    is_false_alarm: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

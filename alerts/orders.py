@@ -84,7 +84,7 @@ def _resolve(desk: Desk, command: Command, now_ms: int) -> list[Effect]:
 def _find(desk: Desk, command: Command, now_ms: int) -> list[Effect]:
     finding = _finding(command)
     if finding is None:
-        raise CommandError('say what it was: "cause" is a text')
+        raise CommandError('say what it was: "cause" is a text, "false_alarm" true or false')
     effects = desk.find(command.on, finding, by=command.by, now_ms=now_ms)
     if not effects:
         raise CommandError(f"no incident {command.on} is kept")
@@ -93,12 +93,13 @@ def _find(desk: Desk, command: Command, now_ms: int) -> list[Effect]:
 
 def _finding(command: Command) -> Finding | None:
     """Read what a command says an incident was: `cause`, a text, and `false_alarm`; None if it says neither."""
-    cause, is_false = command.body.get("cause", ""), command.body.get("false_alarm", False)
+    cause, is_false = command.body.get("cause", ""), command.body.get("false_alarm")
     if not isinstance(cause, str) or len(cause) > TEXT_LEN_MAX:
         raise CommandError(f'"cause" is a text of at most {TEXT_LEN_MAX} characters')
-    if not isinstance(is_false, bool):
+    if is_false is not None and not isinstance(is_false, bool):
         raise CommandError('"false_alarm" is true or false')
-    return Finding(cause, is_false_alarm=is_false) if cause.strip() or is_false else None
+    said = cause if cause.strip() else None
+    return None if said is None and is_false is None else Finding(said, is_false_alarm=is_false)
 
 
 def _accept(desk: Desk, command: Command, now_ms: int) -> list[Effect]:

@@ -31,6 +31,12 @@ def day_of(*asked: tuple[str, dict[str, object]], is_over: bool = False) -> tupl
         pytest.param([("find", {"cause": "光缆中断"})], True, "光缆中断", False, id="found after it was over"),
         pytest.param([("find", {"false_alarm": True})], True, "", True, id="there was no trouble"),
         pytest.param([("find", {"cause": "a"}), ("find", {"cause": "b"})], True, "b", False, id="the last word counts"),
+        pytest.param([("find", {"false_alarm": True}), ("find", {"cause": "a"})], True, "a", True, id="both are kept"),
+        pytest.param([("find", {"cause": "a"}), ("find", {"false_alarm": True})], True, "a", True, id="in any order"),
+        pytest.param(
+            [("find", {"cause": "a", "false_alarm": True}), ("find", {"false_alarm": False})], True, "a", False,
+            id="there was trouble after all",
+        ),
         pytest.param([("find", {"cause": "a\u202eb\n"})], True, "ab", False, id="text of others is cleaned"),
         pytest.param([("resolve", {"cause": 3})], False, "", False, id="refused: no text"),
         pytest.param([("find", {})], True, "", False, id="refused: nothing said"),
