@@ -40,6 +40,7 @@ COMPLAINTS = {"stream": "complaints"}
 CALLS = {"stream": "calls"}
 NETWORK = {"stream": "network"}
 RATIO = {"ratio": {"of": {}, "to": {"stream": "calls"}}}
+SHARE_OF_ALL = {"share_of_all": "count"}
 CLOCK = {"from": "opened", "until": "closed", "limit": "1h"}
 CASES: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     "three at most": (COMPLAINTS, ("category", "outlet", "provider")),
@@ -74,6 +75,11 @@ CASES: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     "a quantile": ({**CALLS, "measure": {"quantile": "wait_s", "q": 0.9}}, ()),
     "distinct": ({**CALLS, "measure": {"distinct": "customer"}}, ()),
     "the longest": ({"stream": "cases", "measure": {"overdue": "longest", **CLOCK}}, ()),
+    "new values": ({**COMPLAINTS, "measure": {"new": "reason", "within": "30d"}}, ("reason",)),
+    "new values of by": ({**COMPLAINTS, "measure": {"new": "reason", "within": "30d"}, "by": ["reason"]}, ()),
+    "new people": ({**COMPLAINTS, "measure": {"new": "customer", "within": "30d"}}, ()),
+    "new numbers": ({**COMPLAINTS, "measure": {"new": "severity", "within": "30d"}}, ()),
+    "share of all": ({**COMPLAINTS, "by": ["region"], "measure": SHARE_OF_ALL}, ("category", "outlet", "provider")),
     "silence": ({**CALLS, "measure": {"silent": True}}, ()),
     "turned off": ({**COMPLAINTS, "contributors": []}, ()),
     "said otherwise": ({**COMPLAINTS, "contributors": ["brand"]}, ("brand",)),
