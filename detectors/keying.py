@@ -125,7 +125,7 @@ def _adds_up(measure: Measure, *, below: bool) -> bool:
     if inner.kind is Kind.RATIO:
         side = inner.to if below else inner.of
         return side is not None and side.measure is not None and side.measure.kind in _ADDED
-    return inner.kind in _ADDED
+    return inner.kind in (*_ADDED, Kind.MEAN)  # who brings the waiting; as a side of a ratio it only divides
 
 
 def _is_driven(measure: Measure) -> bool:
