@@ -8,7 +8,9 @@ import numpy as np
 
 from detectors.batch import Int64
 from detectors.clocks import Clocks
-from detectors.contributors import Top, top_of_panes, top_of_things
+from detectors.codes import EMPTY
+from detectors.contributors import Parts, Top, top_of_panes, top_of_things
+from detectors.firsts import Firsts
 from detectors.latest import HIT, NO_HIT, State
 from detectors.partial import Partial
 from detectors.rules import Kind, Rule
@@ -19,7 +21,9 @@ class Drivers:
 
     def __init__(self, rule: Rule) -> None:
         self._fields = rule.contributors
-        self._kind = (rule.measure.base or rule.measure).kind
+        measure = rule.measure.base or rule.measure
+        self._kind = measure.kind
+        self._field = measure.field
         self._hit = NO_HIT if rule.below else HIT  # a low share is driven by what does not match
         self.texts: dict[int, Sequence[str]] = {}
 
@@ -37,6 +41,41 @@ class Drivers:
         """Name who drives some series; each pane in the window comes with the series of its rows."""
         told = ((own, pane.parts) for own, pane in panes if pane.parts is not None)
         return top_of_panes(self._fields, told, rows)
+
+    def of_firsts(self, firsts: Firsts, panes: Iterable[tuple[Int64, Partial]], rows: Int64) -> dict[int, Top]:
+        """Name the new values themselves, each once; in other fields that a rule asks for, who brought the events."""
+        told = list(panes)
+        tops = self.of_panes(told, rows)
+        if self._field not in self._fields:
+            return tops
+        own = self._new_ones(firsts, told, rows)
+        return {
+            row: tuple(
+                one
+                for field in self._fields
+                for one in (own.get(row, ()) if field == self._field else tops.get(row, ()))
+                if one.field == field
+            )
+            for row in rows.tolist()
+        }
+
+    def _new_ones(self, firsts: Firsts, panes: Iterable[tuple[Int64, Partial]], rows: Int64) -> dict[int, Top]:
+        """Give the new values of each series; none where one pane had too many values to tell."""
+        by_end: dict[int, Parts] = {pane.end_ms: pane.parts.settled() for _, pane in panes if pane.parts is not None}
+        assert self._field is not None
+        things, nameless = [], set()
+        for row in rows.tolist():
+            for end_ms, codes in firsts.codes_of(row):
+                parts = by_end[end_ms]
+                places = np.minimum(np.searchsorted(parts.codes, np.array(codes, np.uint64)), len(parts.codes) - 1)
+                for place, code in zip(places.tolist(), codes, strict=True):
+                    if code == EMPTY:  # counts, and has no name
+                        things.append((row, 1.0, ("",)))
+                    elif int(parts.codes[place]) == code:
+                        things.append((row, 1.0, (parts.texts[place],)))
+                    else:
+                        nameless.add(row)
+        return top_of_things((self._field,), (thing for thing in things if thing[0] not in nameless))
 
     def of_things(self, states: Mapping[int, State], rows: Int64) -> dict[int, Top]:
         """Name who drives some series of things whose latest state counts."""

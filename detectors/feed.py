@@ -90,9 +90,9 @@ class Feeder:
 
     @cached_property
     def _weighing(self) -> Weighing:
-        """Say what each event brings to the value: its amount to a sum, a hit to a share, itself to all others."""
+        """Say what each event brings: its amount to a sum or a mean, a hit to a share, itself to all others."""
         measure, below = self.rule.measure, self.rule.below
-        if measure.kind is Kind.SUM:
+        if measure.kind in (Kind.SUM, Kind.MEAN):
             return Weighing(f"sum {measure.field}", field=measure.field)
         if measure.kind is Kind.SHARE:  # a low share is driven by what does not match
             return Weighing(repr((measure.matching, below)), matching=self._matching, turned=below)

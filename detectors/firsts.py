@@ -1,8 +1,12 @@
-"""`new`: values of a field that were not seen for long, such as a reason nobody has complained of before."""
+"""`new`: values of a field that were not seen for long, such as a reason nobody has complained of before.
+
+Which values they are is remembered by their codes; what these say stands with the panes, for as long as they count.
+"""
 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -28,7 +32,7 @@ class Firsts:
         self._within_ms = rule.measure.span_ms
         self._hop_ms = rule.hop_ms
         self._seen: list[dict[int, int]] = []  # value → end of the last pane that had it
-        self._fresh: list[deque[tuple[int, int]]] = []  # panes in the window with first sightings: end, how many
+        self._fresh: list[deque[tuple[int, Sequence[int]]]] = []  # panes with first sightings: end, codes that ascend
         self._begun_ms: list[int | None] = []
 
     def grow(self, size: int) -> None:
@@ -46,16 +50,16 @@ class Firsts:
             if self._begun_ms[row] is None:
                 self._begun_ms[row] = start_ms
         places, codes = pane.pairs
-        firsts: dict[int, int] = {}
+        firsts: dict[int, list[int]] = {}
         for row, code in zip(rows[places].tolist(), codes.tolist(), strict=True):
             seen = self._seen[row]
             if seen.get(code, start_ms - self._within_ms) + self._within_ms <= start_ms:
-                firsts[row] = firsts.get(row, 0) + 1
+                firsts.setdefault(row, []).append(code)
             seen[code] = pane.end_ms
-        for row, number in firsts.items():
+        for row, fresh in firsts.items():
             begun_ms = self._begun_ms[row]
             if begun_ms is not None and begun_ms + self._within_ms <= start_ms:
-                self._fresh[row].append((pane.end_ms, number))
+                self._fresh[row].append((pane.end_ms, sorted(fresh)))
             if len(self._seen[row]) > VALUES_MAX:
                 self._forget(row, start_ms - self._within_ms)
 
@@ -72,8 +76,12 @@ class Firsts:
 
     def values(self, rows: Int64) -> Float64:
         """Give the number of first sightings in the window; it is always known."""
-        counts = (sum(number for _, number in self._fresh[row]) for row in rows.tolist())
+        counts = (sum(len(codes) for _, codes in self._fresh[row]) for row in rows.tolist())
         return np.fromiter(counts, np.float64, len(rows))
+
+    def codes_of(self, row: int) -> Iterator[tuple[int, Sequence[int]]]:
+        """Give what is first seen in the window of a series: the ends of its panes, and the codes first seen there."""
+        return iter(self._fresh[row])
 
     def state(self) -> list[Any]:
         """Write everything down as plain data: the panes in the window alone do not tell what was before them."""
@@ -83,5 +91,5 @@ class Firsts:
         """Take up what `state` wrote."""
         seen, fresh, begun = state
         self._seen = [dict(values) for values in seen]
-        self._fresh = [deque((end_ms, number) for end_ms, number in panes) for panes in fresh]
+        self._fresh = [deque((end_ms, codes) for end_ms, codes in panes) for panes in fresh]
         self._begun_ms = list(begun)

@@ -78,7 +78,11 @@ def usual_contributors(stream: Stream, settings: Mapping[str, Any]) -> tuple[str
     """
     measure: Measure | None = settings.get("measure")
     below: bool = settings["below"]
-    if measure is None or not _adds_up(measure, below=below):
+    if measure is None:
+        return ()
+    if measure.kind is Kind.NEW:
+        return _new_ones(measure, stream, settings) if not below else ()
+    if not _adds_up(measure, below=below):
         return ()
     inner = measure.base or measure
     part = inner.to if below else inner.of
@@ -92,11 +96,21 @@ def usual_contributors(stream: Stream, settings: Mapping[str, Any]) -> tuple[str
     return tuple(name for name in stream.drivers if name not in same)[:CONTRIBUTORS_MAX]
 
 
+def _new_ones(measure: Measure, stream: Stream, settings: Mapping[str, Any]) -> tuple[str, ...]:
+    """Give the field whose new values are counted, if it may be named."""
+    field = (measure.base or measure).field or ""
+    known = stream.fields.get(field)
+    is_text = known is not None and known.type is FieldType.STRING
+    apart = (*settings.get("by", ()), *settings.get("at", ()), *PERSONS)
+    return (field,) if is_text and field not in apart else ()
+
+
 def _fixes(condition: Condition) -> bool:
     return condition.op is Op.IN and len(condition.values) == 1
 
 
-_ADDED = (Kind.COUNT, Kind.SUM, Kind.SHARE, Kind.NOW_COUNT, Kind.NOW_SUM, Kind.NOW_SHARE, Kind.OVERDUE_COUNT)
+_ADDED = (Kind.COUNT, Kind.SUM, Kind.SHARE, Kind.NOW_COUNT, Kind.NOW_SUM, Kind.NOW_SHARE, Kind.OVERDUE_COUNT,
+          Kind.SHARE_OF_ALL)  # fmt: skip
 _PARTS = (Kind.SHARE, Kind.NOW_SHARE, Kind.RATIO)
 
 
@@ -111,7 +125,7 @@ def _adds_up(measure: Measure, *, below: bool) -> bool:
     if inner.kind is Kind.RATIO:
         side = inner.to if below else inner.of
         return side is not None and side.measure is not None and side.measure.kind in _ADDED
-    return inner.kind in _ADDED
+    return inner.kind in (*_ADDED, Kind.MEAN)  # who brings the waiting; as a side of a ratio it only divides
 
 
 def _is_driven(measure: Measure) -> bool:

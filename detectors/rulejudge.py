@@ -244,6 +244,8 @@ class RuleJudge:
             tops = self._drivers.of_clocks(self._moving, rows, time_ms)
         elif self._now is not None:
             tops = self._drivers.of_things(self._now.state(), rows)
+        elif isinstance(self._window, Firsts):
+            tops = self._drivers.of_firsts(self._window, self._panes.inside(), rows)
         else:
             tops = self._drivers.of_panes(self._panes.inside(), rows)
         if self.rule.at:

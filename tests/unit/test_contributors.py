@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
@@ -93,12 +94,12 @@ def expected(rule: Rule, events: Sequence[dict[str, Any]], transition: Transitio
         weights: Counter[str] = Counter()
         for e in there:
             weight: Any = 1
-            if kind in (Kind.SUM, Kind.NOW_SUM):
+            if kind in (Kind.SUM, Kind.MEAN, Kind.NOW_SUM):
                 weight = Fraction(e.get(rule.measure.field or "", 0))
             if kind in (Kind.SHARE, Kind.NOW_SHARE):
                 weight = int(oracle.match(rule.measure.matching, e) is not rule.below)
             weights[e.get(field, "")] += weight
-        total = sum(weights.values())
+        total = math.fsum(map(float, weights.values()))
         named = sorted(((v, w) for v, w in weights.items() if v and w), key=lambda entry: (-entry[1], entry[0]))
         if rule.at and key[0] == field:
             continue

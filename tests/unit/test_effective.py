@@ -55,7 +55,7 @@ rules:
     where: {{}}
     measure: {{mean: wait_s}}
     by: []
-    contributors: []
+    contributors: [queue, region, purpose]
     window: 5m
     hop: 10s
     levels: {{yellow: 72, red: 90}}

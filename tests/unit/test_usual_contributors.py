@@ -40,6 +40,7 @@ COMPLAINTS = {"stream": "complaints"}
 CALLS = {"stream": "calls"}
 NETWORK = {"stream": "network"}
 RATIO = {"ratio": {"of": {}, "to": {"stream": "calls"}}}
+SHARE_OF_ALL = {"share_of_all": "count"}
 CLOCK = {"from": "opened", "until": "closed", "limit": "1h"}
 CASES: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     "three at most": (COMPLAINTS, ("category", "outlet", "provider")),
@@ -69,11 +70,17 @@ CASES: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     "unusually little": ({**CALLS, "measure": {"unusual": "count", "side": "low"}}, ()),
     "too few": ({**CALLS, "direction": "below"}, ()),
     "a drop": ({**CALLS, "measure": {"drop": "count", "against": "28d"}, "window": "1h", "levels": {"red": 0.5}}, ()),
-    "a mean": ({**CALLS, "measure": {"mean": "wait_s"}}, ()),
+    "a mean": ({**CALLS, "measure": {"mean": "wait_s"}}, ("queue", "region", "purpose")),
+    "a low mean": ({**CALLS, "measure": {"mean": "wait_s"}, "direction": "below"}, ()),
     "a maximum": ({**CALLS, "measure": {"max": "wait_s"}}, ()),
     "a quantile": ({**CALLS, "measure": {"quantile": "wait_s", "q": 0.9}}, ()),
     "distinct": ({**CALLS, "measure": {"distinct": "customer"}}, ()),
     "the longest": ({"stream": "cases", "measure": {"overdue": "longest", **CLOCK}}, ()),
+    "new values": ({**COMPLAINTS, "measure": {"new": "reason", "within": "30d"}}, ("reason",)),
+    "new values of by": ({**COMPLAINTS, "measure": {"new": "reason", "within": "30d"}, "by": ["reason"]}, ()),
+    "new people": ({**COMPLAINTS, "measure": {"new": "customer", "within": "30d"}}, ()),
+    "new numbers": ({**COMPLAINTS, "measure": {"new": "severity", "within": "30d"}}, ()),
+    "share of all": ({**COMPLAINTS, "by": ["region"], "measure": SHARE_OF_ALL}, ("category", "outlet", "provider")),
     "silence": ({**CALLS, "measure": {"silent": True}}, ()),
     "turned off": ({**COMPLAINTS, "contributors": []}, ()),
     "said otherwise": ({**COMPLAINTS, "contributors": ["brand"]}, ("brand",)),
@@ -127,6 +134,8 @@ RULES = [
             levels={"red": 0.4}),
     rule_of(**CALLS, id="well", measure={"share": {"outcome": "answered"}}, window="10s", hop="2s", levels={"red": 0.4},
             direction="below"),
+    rule_of(**COMPLAINTS, id="mean", measure={"mean": "severity"}, by=["region"], window="10s", hop="2s",
+            levels={"yellow": 1.2}),
     rule_of(**CALLS, id="vip", where={"queue": "vip"}, window="10s", hop="2s", levels={"red": 2}),
 ]  # fmt: skip
 
