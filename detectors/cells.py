@@ -17,6 +17,7 @@ from detectors.partial import Array, Moments, Weights, unique_pairs
 from detectors.sharing import Dense, Made, Shared, once
 from detectors.transition import Key
 from detectors.where import Asking
+from detectors.whose import Whose
 
 _DENSE = 4  # cells an event, filled or not, up to which a place for each of them is cheaper than sorting the events
 
@@ -148,16 +149,27 @@ class Cells:
 
     def moments(self, field: str, cells: slice) -> Moments:
         """Give the events of the cells of a pane that have a field: (row in the pane, code, time)."""
+        order, own = self._having(field, cells)
+        codes, times = self._of(self._shared.codes(field)), self._of(self._shared.batch.time_ms)
+        return self._places[order[own]] - cells.start, codes[order[own]], times[order[own]]
 
-        def make() -> Moments:
-            codes = self._of(self._shared.codes(field))
-            there = np.flatnonzero(codes != 0)
-            order = there[np.argsort(self._places[there], kind="stable")]
-            return self._places[order], codes[order], self._of(self._shared.batch.time_ms)[order]
+    def whose(self, field: str, fields: Sequence[str], cells: slice) -> Whose:
+        """Say what the events that `moments` gives have in other fields."""
+        order, own = self._having(field, cells)
+        dense = [self._shared.dense(name) for name in fields]
+        codes = [one.codes[self._of(one.place)[order[own]]] for one in dense]
+        texts = {code: text for one in dense for code, text in zip(one.codes.tolist(), one.texts, strict=True)}
+        return Whose(np.stack(codes, axis=1), texts)
 
-        rows, codes, times = self._once(("moments", field), make)
-        own = _between(rows, cells)
-        return rows[own] - cells.start, codes[own], times[own]
+    def _having(self, field: str, cells: slice) -> tuple[Int64, slice]:
+        """Number the events that have a field, by their cells; and say which of these numbers are of a pane."""
+
+        def make() -> Int64:
+            there = np.flatnonzero(self._of(self._shared.codes(field)) != 0)
+            return there[np.argsort(self._places[there], kind="stable")]
+
+        order = self._once(("having", field), make)
+        return order, _between(self._places[order], cells)
 
     def parts(self, fields: Sequence[str], cells: slice, weighing: Weighing) -> Parts:
         """Say how much each value of some fields brought to the cells of a pane."""

@@ -76,7 +76,7 @@ class Feeder:
         columns, field = self._columns(cells), rule.measure.field or ""
         for end, own, keys in cells.panes():
             told = {name: column[own] for name, column in columns.items()}
-            pairs = weights = moments = parts = None
+            pairs = weights = moments = parts = whose = None
             match rule.measure.kind:
                 case Kind.DISTINCT:
                     pairs = cells.pairs(field, own)
@@ -84,9 +84,11 @@ class Feeder:
                     told["coarse"], weights = cells.weights(field, own)
                 case Kind.MOMENTS:
                     moments = cells.moments(field, own)
-            if rule.contributors:
+            if rule.contributors and moments is not None:
+                whose = cells.whose(field, rule.contributors, own)
+            elif rule.contributors:
                 parts = cells.parts(rule.contributors, own, self._weighing)
-            yield Partial(rule.id, end, keys, told, pairs, None, weights, moments, parts=parts)
+            yield Partial(rule.id, end, keys, told, pairs, None, weights, moments, parts=parts, whose=whose)
 
     @cached_property
     def _weighing(self) -> Weighing:

@@ -85,7 +85,7 @@ def usual_contributors(stream: Stream, settings: Mapping[str, Any]) -> tuple[str
     if not _adds_up(measure, below=below):
         return ()
     inner = measure.base or measure
-    part = inner.to if below else inner.of
+    part = None if inner.kind.is_unmatched else inner.to if below else inner.of
     conditions = (*settings.get("where", ()), *(part.where if part is not None else ()))
     by = settings.get("by", ())
     same = {*by, *(condition.field for condition in conditions if _fixes(condition))}
@@ -110,8 +110,8 @@ def _fixes(condition: Condition) -> bool:
 
 
 _ADDED = (Kind.COUNT, Kind.SUM, Kind.SHARE, Kind.NOW_COUNT, Kind.NOW_SUM, Kind.NOW_SHARE, Kind.OVERDUE_COUNT,
-          Kind.SHARE_OF_ALL)  # fmt: skip
-_PARTS = (Kind.SHARE, Kind.NOW_SHARE, Kind.RATIO)
+          Kind.SHARE_OF_ALL, Kind.UNMATCHED_COUNT, Kind.UNMATCHED_SHARE)  # fmt: skip
+_PARTS = (Kind.SHARE, Kind.NOW_SHARE, Kind.RATIO, Kind.UNMATCHED_SHARE)
 
 
 def _adds_up(measure: Measure, *, below: bool) -> bool:
@@ -132,8 +132,8 @@ def _is_driven(measure: Measure) -> bool:
     """Say whether a value is made of what single events or things bring to it."""
     if measure.kind is Kind.RATIO:
         sides = [part.measure for part in (measure.of, measure.to) if part is not None and part.measure is not None]
-        return all(_is_driven(side) and side.kind is not Kind.SHARE for side in sides)
-    return not (measure.kind in (Kind.SILENT, Kind.SERVICE_LEVEL_AHEAD) or measure.kind.is_unmatched)
+        return all(_is_driven(side) and side.kind not in (Kind.SHARE, Kind.UNMATCHED_SHARE) for side in sides)
+    return measure.kind not in (Kind.SILENT, Kind.SERVICE_LEVEL_AHEAD, Kind.UNMATCHED_TOTAL)  # a total has two streams
 
 
 def _refuse_other_types(place: Place, stream: Stream, why: str) -> None:

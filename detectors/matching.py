@@ -27,8 +27,10 @@ class Matcher:
     Kept are the counterparts of the last 2 × `within` and a hop; the events wait with the judge.
     """
 
-    def __init__(self, kind: Kind, within_ms: int, hop_ms: int) -> None:
+    def __init__(self, kind: Kind, within_ms: int, hop_ms: int, *, below: bool = False) -> None:
+        """`below`: a low share is bad, and driven by the events that have their counterpart."""
         self._kind = kind
+        self._below = below
         self._within_ms = within_ms
         self._kept_ms = 2 * within_ms + hop_ms
         self._found: deque[Partial] = deque()  # panes of counterparts
@@ -62,7 +64,9 @@ class Matcher:
         columns = {"count": count, "hits": hits} if self._kind is Kind.UNMATCHED_SHARE else {"count": hits}
         if "first_ms" in pane.columns:
             columns["first_ms"] = pane.columns["first_ms"] + self._within_ms
-        return Partial(pane.rule, time_ms, pane.keys, columns)
+        driving = ~hidden if self._kind is Kind.UNMATCHED_SHARE and self._below else hidden
+        parts = None if pane.whose is None else pane.whose.parts(driving, rows)
+        return Partial(pane.rule, time_ms, pane.keys, columns, parts=parts)
 
     def _matched(self, codes: UInt64, times: Int64) -> Bool:
         """Say of each event whether a counterpart with its code lies within reach. Return (n,)."""

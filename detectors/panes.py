@@ -21,7 +21,9 @@ class Panes:
         measure = rule.measure.base or rule.measure
         first = measure.of.measure if measure.of is not None and measure.of.measure is not None else measure
         self._window_ms = rule.window_ms
-        self._matcher = Matcher(first.kind, first.span_ms, rule.hop_ms) if first.kind.is_unmatched else None
+        self._matcher = (
+            Matcher(first.kind, first.span_ms, rule.hop_ms, below=rule.below) if first.kind.is_unmatched else None
+        )
         self._waiting: dict[int, list[Partial]] = {}
         self._ends: list[int] = []  # heap of the keys of _waiting
         self._inside: deque[tuple[int, Int64, Partial]] = deque()  # leaving time, series, pane

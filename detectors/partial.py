@@ -17,6 +17,7 @@ from detectors import sketch
 from detectors.batch import Float64, Int64, UInt64
 from detectors.contributors import Parts, merge_parts
 from detectors.transition import Key
+from detectors.whose import Whose, together
 
 Array = npt.NDArray[Any]
 
@@ -67,8 +68,8 @@ class Partial:
     """What one pane ending at `end_ms` holds, a row a series: `keys[i]` belongs to row i of every column.
 
     `pairs` are the distinct values as (row, code); `things` the latest states, for `now` measures; `weights` the values
-    of a quantile; `moments` the events of an unmatched; `parts` who brought how much, for rules that ask. `side` says
-    for which of `Rule.sides` it was counted.
+    of a quantile; `moments` the events of an unmatched, and `whose` what each of them had in the contributors' fields;
+    `parts` who brought how much, for rules that ask. `side` says for which of `Rule.sides` it was counted.
     """
 
     rule: str
@@ -81,6 +82,7 @@ class Partial:
     moments: Moments | None = None
     side: int = 0
     parts: Parts | None = None
+    whose: Whose | None = None
 
     def settled(self) -> Partial:
         """Give the same with its parts added up, once for all the times that it is written."""
@@ -104,13 +106,15 @@ class Partial:
             more = []
         else:
             more = [self.weights, self.moments, self.side, None if self.parts is None else self.parts.state()]
+        if self.whose is not None:
+            more.append(self.whose.state())
         return [self.rule, self.end_ms, list(self.keys), dict(self.columns), self.pairs, told, *more]
 
     @classmethod
     def of(cls, state: Sequence[Any]) -> Partial:
         """Take up what `state` wrote."""
         rule, end_ms, keys, columns, pairs, told, *more = state
-        weights, moments, side, parts = more or (None, None, 0, None)
+        weights, moments, side, parts, whose = (*more, None)[:5] if more else (None, None, 0, None, None)
         return cls(
             rule,
             end_ms,
@@ -122,6 +126,7 @@ class Partial:
             None if moments is None else (moments[0], moments[1], moments[2]),
             side,
             None if parts is None else Parts.of(parts),
+            None if whose is None else Whose.of(whose),
         )
 
 
@@ -185,7 +190,7 @@ def merge(partials: Sequence[Partial]) -> Partial:
         things = all_things(of_all) if partials[0].things.every else latest_things(of_all)
     # Without columns (`now`) every key keeps its place; with them `groups` is 0 … len(keys) − 1, each key once.
     assert not columns or len(groups) == len(keys)
-    weights = moments = None
+    weights = moments = whose = None
     if partials[0].weights is not None:
         weights = sketch.merged([(p.weights, row_of) for p, row_of in zip(partials, mapped, strict=True) if p.weights])
         columns["coarse"], weights = sketch.bounded(columns["coarse"], weights)
@@ -196,11 +201,13 @@ def merge(partials: Sequence[Partial]) -> Partial:
             np.concatenate([codes for (_, codes, _), _ in events]),
             np.concatenate([times for (_, _, times), _ in events]),
         )
+        known = [p.whose for p in partials if p.whose is not None]
+        whose = together(known) if known else None
     parts = None
     if partials[0].parts is not None:
         parts = merge_parts([(p.parts, row_of) for p, row_of in zip(partials, mapped, strict=True) if p.parts])
     first = partials[0]
-    return Partial(first.rule, first.end_ms, keys, columns, pairs, things, weights, moments, first.side, parts)
+    return Partial(first.rule, first.end_ms, keys, columns, pairs, things, weights, moments, first.side, parts, whose)
 
 
 def latest_things(parts: Iterable[tuple[Things, Int64]]) -> Things:

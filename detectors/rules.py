@@ -125,6 +125,7 @@ class Rule:
                     stream=measure.to.stream,
                     where=measure.to.where,
                     excepted=(),
+                    contributors=(),
                     measure=found,
                     by=self.by if placed else (),
                     at=self.at if placed else (),

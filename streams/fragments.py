@@ -34,6 +34,9 @@ def row_sizes(partial: Partial) -> Int64:
     for singles in (partial.weights, partial.moments):
         if singles is not None:
             sizes += _SINGLE_BYTES * np.bincount(singles[0], minlength=rows)
+    if partial.whose is not None and partial.moments is not None:
+        whose = partial.whose
+        np.add.at(sizes, partial.moments[0], _PART_BYTES * whose.codes.shape[1] + _SIGN_BYTES * whose.sizes())
     if partial.parts is not None:
         parts = partial.parts
         text = _SIGN_BYTES * np.array([*map(len, parts.texts)], np.int64)[parts.value]
@@ -98,13 +101,14 @@ def select(partial: Partial, rows: Int64) -> Partial:
     if things is not None:
         things = _chosen(things, np.flatnonzero(place[things.row] >= 0))
         things = replace(things, row=place[things.row])
-    weights, moments = partial.weights, partial.moments
+    weights, moments, whose = partial.weights, partial.moments, partial.whose
     if weights is not None:
         inside = place[weights[0]] >= 0
         weights = place[weights[0][inside]], weights[1][inside], weights[2][inside]
     if moments is not None:
         inside = place[moments[0]] >= 0
         moments = place[moments[0][inside]], moments[1][inside], moments[2][inside]
+        whose = None if whose is None else whose.only(inside)
     return Partial(
         partial.rule,
         partial.end_ms,
@@ -116,6 +120,7 @@ def select(partial: Partial, rows: Int64) -> Partial:
         moments,
         partial.side,
         None if partial.parts is None else partial.parts.select(place),
+        whose,
     )
 
 

@@ -102,8 +102,9 @@ def value_at(rule: Rule, key: Key, events: Sequence[Event], t: int) -> float | N
     return unmatched_at(rule, key, events, t)
 
 
-def unmatched_at(rule: Rule, key: Key, events: Sequence[Event], t: int) -> float | None:
-    kind, field, within = rule.measure.kind, rule.measure.field or "", rule.measure.span_ms
+def decided_at(rule: Rule, key: Key, events: Sequence[Event], t: int) -> tuple[list[Event], list[Event], list[Event]]:
+    """Give the events that are decided in a window, those of them without a counterpart, and all counterparts."""
+    field, within = rule.measure.field or "", rule.measure.span_ms
     other = counterparts(rule)
     near = [e for e in events if e["stream"] == other.stream and oracle.match(other.where, e)]
     decided = [
@@ -118,6 +119,12 @@ def unmatched_at(rule: Rule, key: Key, events: Sequence[Event], t: int) -> float
     hidden = [
         e for e in decided if not any(n.get(field) == e[field] and abs(n["time"] - e["time"]) <= within for n in near)
     ]
+    return decided, hidden, near
+
+
+def unmatched_at(rule: Rule, key: Key, events: Sequence[Event], t: int) -> float | None:
+    kind = rule.measure.kind
+    decided, hidden, near = decided_at(rule, key, events, t)
     if kind is Kind.UNMATCHED_SHARE:
         return len(hidden) / len(decided) if decided and len(decided) >= rule.min_events else None
     if kind is Kind.UNMATCHED_COUNT:

@@ -23,11 +23,11 @@ from detectors.judge import Judge
 from detectors.monitor import Monitor
 from detectors.partial import Partial, merge
 from detectors.rules import Condition, Kind, Measure, Op, Part, Rule
-from detectors.transition import Contributor, Transition
+from detectors.transition import Contributor, Key, Transition
 from detectors.vocabulary import STREAMS
 from streams.fragments import join, size_of, split
 from streams.pack import pack, unpack
-from tests import oracle, oracle_clocks
+from tests import oracle, oracle_clocks, oracle_windows
 from tests.builders import batch, walk
 from tests.unit.test_oracle import dense_event, dense_rule
 from tests.unit.test_oracle import split as cut
@@ -71,6 +71,20 @@ def as_ratios(random: Random, rules: Sequence[Rule]) -> list[Rule]:
     return ratios
 
 
+def unmatched(rule: Rule, key: Key, events: Sequence[dict[str, Any]], t: int) -> list[dict[str, Any]]:
+    """Give the events that an unmatched counts; of a share that is low the others."""
+    decided, hidden, _ = oracle_windows.decided_at(rule, key, events, t)
+    return [e for e in decided if e not in hidden] if rule.below else hidden
+
+
+def weight_of(rule: Rule, e: dict[str, Any]) -> Any:
+    if rule.measure.kind in (Kind.SUM, Kind.MEAN, Kind.NOW_SUM):
+        return Fraction(e.get(rule.measure.field or "", 0))
+    if rule.measure.kind in (Kind.SHARE, Kind.NOW_SHARE):
+        return int(oracle.match(rule.measure.matching, e) is not rule.below)
+    return 1
+
+
 def expected(rule: Rule, events: Sequence[dict[str, Any]], transition: Transition) -> tuple[Contributor, ...]:
     """Count who drives a series at a boundary, the plain way."""
     key, t, kind = transition.key, transition.time_ms, rule.measure.kind
@@ -86,6 +100,8 @@ def expected(rule: Rule, events: Sequence[dict[str, Any]], transition: Transitio
             steps.setdefault(e["case"], []).append(e)
         late = {case: oracle_clocks.beyond(rule.measure.clock, of_it, t) for case, of_it in steps.items()}
         there = [steps[case][-1] for case, beyond in late.items() if beyond is not None and beyond >= 0]
+    elif kind.is_unmatched:
+        there = unmatched(rule, key, events, t)
     else:
         there = [e for e in own if t - rule.window_ms <= e["time"] < t]
     there = [e for e in there if oracle.match(rule.where, e) and key in oracle.keys_of(rule, e)]
@@ -93,12 +109,7 @@ def expected(rule: Rule, events: Sequence[dict[str, Any]], transition: Transitio
     for field in rule.contributors:
         weights: Counter[str] = Counter()
         for e in there:
-            weight: Any = 1
-            if kind in (Kind.SUM, Kind.MEAN, Kind.NOW_SUM):
-                weight = Fraction(e.get(rule.measure.field or "", 0))
-            if kind in (Kind.SHARE, Kind.NOW_SHARE):
-                weight = int(oracle.match(rule.measure.matching, e) is not rule.below)
-            weights[e.get(field, "")] += weight
+            weights[e.get(field, "")] += weight_of(rule, e)
         total = math.fsum(map(float, weights.values()))
         named = sorted(((v, w) for v, w in weights.items() if v and w), key=lambda entry: (-entry[1], entry[0]))
         if rule.at and key[0] == field:

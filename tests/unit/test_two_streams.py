@@ -167,6 +167,8 @@ def complaint(id_: str, at_s: float, **fields: object) -> bytes:
 def test_a_pane_cut_in_parts_and_put_together_is_the_pane(seed: int, size_max: int) -> None:
     random = Random(seed)
     one = a_rule(random)
+    if one.measure.kind in (Kind.UNMATCHED_COUNT, Kind.UNMATCHED_SHARE):
+        one = replace(one, contributors=("region", "outlet"))
     monitor = Monitor([one], STREAMS, lateness_ms=0)
     events = [{**dense_event(random, number), "id": str(number)} for number in range(200)]
     for stream in one.streams:
@@ -196,6 +198,10 @@ def plain(partial: Partial) -> dict[str, Any]:
             if single is not None:
                 inside = single[0] == row
                 own.append(sorted(zip(single[1][inside].tolist(), single[2][inside].tolist(), strict=True)))
+        if partial.whose is not None and partial.moments is not None:
+            there = partial.whose.only(partial.moments[0] == row)
+            named = [tuple(there.texts[code] for code in codes) for codes in there.codes.tolist()]
+            own.append(sorted(zip(partial.moments[1][partial.moments[0] == row].tolist(), named, strict=True)))
         told[str(key)] = own
     return told
 

@@ -41,6 +41,7 @@ CALLS = {"stream": "calls"}
 NETWORK = {"stream": "network"}
 RATIO = {"ratio": {"of": {}, "to": {"stream": "calls"}}}
 SHARE_OF_ALL = {"share_of_all": "count"}
+UNMATCHED = {"unmatched": "share", "in": {"stream": "complaints"}, "on": "customer", "within": "30m"}
 CLOCK = {"from": "opened", "until": "closed", "limit": "1h"}
 CASES: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     "three at most": (COMPLAINTS, ("category", "outlet", "provider")),
@@ -81,6 +82,22 @@ CASES: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     "new people": ({**COMPLAINTS, "measure": {"new": "customer", "within": "30d"}}, ()),
     "new numbers": ({**COMPLAINTS, "measure": {"new": "severity", "within": "30d"}}, ()),
     "share of all": ({**COMPLAINTS, "by": ["region"], "measure": SHARE_OF_ALL}, ("category", "outlet", "provider")),
+    "hidden": ({**CALLS, "by": ["region"], "measure": UNMATCHED}, ("queue", "purpose", "outlet")),
+    "few hidden": (
+        {**CALLS, "measure": UNMATCHED, "direction": "below", "levels": {"red": 0.5}},
+        ("queue", "region", "purpose"),
+    ),
+    "too few hidden": ({**CALLS, "measure": {**UNMATCHED, "unmatched": "count"}, "direction": "below"}, ()),
+    "hidden of shipments": (
+        {
+            **CALLS,
+            "measure": {
+                "ratio": {"of": {"measure": {**UNMATCHED, "unmatched": "count"}}, "to": {"stream": "shipments"}}
+            },
+        },
+        ("queue", "region", "purpose"),
+    ),
+    "told and hidden": ({**CALLS, "measure": {**UNMATCHED, "unmatched": "total"}}, ()),
     "silence": ({**CALLS, "measure": {"silent": True}}, ()),
     "turned off": ({**COMPLAINTS, "contributors": []}, ()),
     "said otherwise": ({**COMPLAINTS, "contributors": ["brand"]}, ("brand",)),
@@ -127,6 +144,7 @@ def test_streams_of_a_site_say_theirs_or_have_those_that_surely_have_few_values(
     assert declared(contributors=["nota"])[1] == ['stream lockers has no field "nota": did you mean "note"?']
 
 
+HIDDEN = {"unmatched": "share", "in": {"stream": "complaints"}, "on": "customer", "within": "4s"}
 RULES = [
     rule_of(**COMPLAINTS, by=["region"], window="20s", hop="1s", levels={"yellow": 3, "red": 9}),
     rule_of(**COMPLAINTS, id="s", measure={"sum": "severity"}, window="10s", hop="2s", levels={"yellow": 9}),
@@ -136,6 +154,10 @@ RULES = [
             direction="below"),
     rule_of(**COMPLAINTS, id="mean", measure={"mean": "severity"}, by=["region"], window="10s", hop="2s",
             levels={"yellow": 1.2}),
+    rule_of(**CALLS, id="hidden", measure=HIDDEN, window="10s", hop="2s", levels={"yellow": 0.3, "red": 0.7}),
+    rule_of(**CALLS, id="registered", measure=HIDDEN, direction="below", window="6s", hop="2s", levels={"red": 0.5}),
+    rule_of(**CALLS, id="how-many", measure={**HIDDEN, "unmatched": "count"}, by=["region"], window="10s", hop="1s",
+            levels={"yellow": 3, "red": 6}),
     rule_of(**CALLS, id="vip", where={"queue": "vip"}, window="10s", hop="2s", levels={"red": 2}),
 ]  # fmt: skip
 
@@ -145,6 +167,7 @@ def some_events(random: Random, number: int) -> list[dict[str, Any]]:
     for at in range(number):
         stream = random.choice(["complaints", "calls"])
         one: dict[str, Any] = {"stream": stream, "id": str(at), "time": random.randrange(60_000)}
+        one |= {"customer": random.choice([*map(str, range(30)), None])}
         one |= {"region": random.choice("ab"), "outlet": random.choice(["o1", "o2", "o3", "", None])}
         if stream == "complaints":
             one |= {"category": random.choice(["network", "billing"]), "severity": random.choice([1, 0.1, 2.5, None])}
