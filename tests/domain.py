@@ -87,13 +87,17 @@ def cases() -> tuple[Case, ...]:
 
 
 def fires_in(rule: str) -> list[Case]:
-    """Give the tests that want a change of this rule."""
-    return [case for case in cases() if any(each.rule == rule and not each.unwanted for each in case.expected)]
+    """Give the tests that want this rule to fire."""
+    return [case for case in cases() if any(_fires(each, rule) for each in case.expected)]
 
 
 def silent_in(rule: str) -> list[Case]:
     """Give the tests that want no change of this rule at all, of some series or of any."""
     return [case for case in cases() if any(_is_silence(each, rule) for each in case.expected)]
+
+
+def _fires(each: Expectation, rule: str) -> bool:
+    return each.rule == rule and not each.unwanted and each.level != "green"
 
 
 def _is_silence(each: Expectation, rule: str) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 
 from streams.rulefile import load
@@ -11,8 +13,9 @@ RULES = {rule.id for rule in load([PACKS]).rules}
 NAMES = {(row.section, row.name) for row in rows()}
 
 
-def test_the_rows_are_told_apart() -> None:
+def test_the_rows_are_told_apart_and_none_is_lost() -> None:
     assert len(NAMES) == len(rows())
+    assert Counter(row.section for row in rows()) == {"1": 15, "2": 13, "3": 6, "4": 21, "5": 6, "service": 3}
 
 
 def test_the_comments_are_read_of_every_rule() -> None:
