@@ -1,8 +1,9 @@
-"""Small makers of test material: events as columns, rules with defaults."""
+"""Small makers of test material: events as columns, rules with defaults, and ways to send events through them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from random import Random
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from detectors.feed import Feeder
 from detectors.gate import ACCEPTED
 from detectors.judge import Judge
 from detectors.monitor import Monitor
+from detectors.partial import Partial
 from detectors.rules import Rule
 from detectors.seriestable import SeriesTable
 from detectors.sharing import Shared
@@ -128,3 +130,18 @@ def feeder_of(rule: Rule, events: Sequence[Mapping[str, Any]]) -> Feeder:
     columns = batch(rule.stream, events)
     feeder.feed(Shared(columns, STREAMS[rule.stream]), table)
     return feeder
+
+
+def in_partitions(
+    rules: Sequence[Rule], events: Sequence[Mapping[str, Any]], partitions: int, random: Random
+) -> list[Transition]:
+    """Spread events over partitions, tell their panes in any order and as bytes, and judge them all."""
+    monitors = [Monitor(rules, STREAMS, lateness_ms=0) for _ in range(partitions)]
+    for one in events:
+        monitors[random.randrange(partitions)].feed(batch(one["stream"], [one]))
+    panes = [pane for monitor in monitors for pane in monitor.close(1 << 50)]
+    random.shuffle(panes)
+    judge = Judge(rules)
+    for pane in panes:
+        assert judge.take(Partial.of(unpack(pack(pane.state()))))
+    return judge.advance(200_000)

@@ -9,13 +9,8 @@ from typing import Any
 import pytest
 
 from detectors import contributors
-from detectors.judge import Judge
-from detectors.monitor import Monitor
-from detectors.partial import Partial
 from detectors.transition import Contributor, Transition
-from detectors.vocabulary import STREAMS
-from streams.pack import pack, unpack
-from tests.builders import batch, walk
+from tests.builders import in_partitions, walk
 from tests.unit.test_oracle import split as cut
 from tests.unit.test_usual_contributors import rule_of
 
@@ -77,17 +72,7 @@ def test_they_are_the_values_that_were_not_there_before(seed: int) -> None:
 def test_so_they_are_however_partitions_part_them_and_in_whatever_order_panes_come() -> None:
     random = Random(60)
     events = some_events(random, 200)
-    told = []
-    for partitions in (1, 3, 7):
-        monitors = [Monitor(RULES, STREAMS, lateness_ms=0) for _ in range(partitions)]
-        for one in events:
-            monitors[random.randrange(partitions)].feed(batch(one["stream"], [one]))
-        panes = [pane for monitor in monitors for pane in monitor.close(1 << 50)]
-        random.shuffle(panes)
-        judge = Judge(RULES)
-        for pane in panes:
-            assert judge.take(Partial.of(unpack(pack(pane.state()))))
-        told.append(judge.advance(200_000))
+    told = [in_partitions(RULES, events, partitions, random) for partitions in (1, 3, 7)]
     assert told[0] == told[1] == told[2]
     assert [one.top for one in told[0]] == [expected(events, one) for one in told[0]]
 

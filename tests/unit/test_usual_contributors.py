@@ -14,16 +14,12 @@ from alerts.naming import foremost
 from alerts.records import alert_record
 from detectors.checker import check_rules
 from detectors.declaring import read_streams
-from detectors.judge import Judge
-from detectors.monitor import Monitor
-from detectors.partial import Partial
 from detectors.places import Place
 from detectors.rules import Rule
 from detectors.transition import Contributor, Transition
 from detectors.vocabulary import STREAMS, FieldType, Stream
-from streams.pack import pack, unpack
 from tests import oracle
-from tests.builders import batch, walk
+from tests.builders import in_partitions, walk
 from tests.unit.test_contributors import expected
 from tests.unit.test_oracle import split as cut
 
@@ -204,17 +200,7 @@ def test_they_are_a_plain_count_of_the_window_in_any_split_and_after_restarts(se
 def test_so_they_are_however_partitions_part_them_and_in_whatever_order_panes_come(seed: int) -> None:
     random = Random(50 + seed)
     events = sorted(some_events(random, 400), key=lambda one: one["time"])
-    told = []
-    for partitions in (1, 3, 7):
-        monitors = [Monitor(RULES, STREAMS, lateness_ms=0) for _ in range(partitions)]
-        for one in events:
-            monitors[random.randrange(partitions)].feed(batch(one["stream"], [one]))
-        panes = [pane for monitor in monitors for pane in monitor.close(1 << 50)]
-        random.shuffle(panes)
-        judge = Judge(RULES)
-        for pane in panes:
-            assert judge.take(Partial.of(unpack(pack(pane.state()))))
-        told.append(judge.advance(200_000))
+    told = [in_partitions(RULES, events, partitions, random) for partitions in (1, 3, 7)]
     assert told[0] == told[1] == told[2]
     assert [one.top for one in told[0]] == plainly(told[0], events)
 
